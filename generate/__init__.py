@@ -1,0 +1,1 @@
+"""Generators of committed code: CRI stubs and API types. `make generate` runs them, `make generate-check` compares."""
