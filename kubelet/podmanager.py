@@ -1,7 +1,8 @@
 """The pods that this node is told to run, and how static pods and their mirrors belong together.
 
 Pods from files and URLs are static: the API server holds a mirror of each, under the same full name but another UID.
-Workers, statuses and probes only ever see the static pod; its mirror is looked up here (pkg/kubelet/pod/pod_manager.go).
+Workers, statuses and probes only ever see the static pod; its mirror is looked up here
+(pkg/kubelet/pod/pod_manager.go).
 """
 
 from kubelet.api.meta import PodUID, full_name, is_mirror, is_static, pod_uid
