@@ -21,6 +21,10 @@ class VolumeError(Exception):
     """One volume cannot be set up or taken down; `str(error)` is the cause in the user's words."""
 
 
+class UnsupportedVolumeError(VolumeError):
+    """No later try can succeed: a type, or a source, that this agent does not offer."""
+
+
 class MountError(Exception):
     """Not all volumes of a pod are there. `str(error)` is the text of the FailedMount event after its prefix
     `Unable to attach or mount volumes: `; `causes` maps each missing volume to why."""
