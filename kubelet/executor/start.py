@@ -10,12 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kubelet.containerspec import ContainerConfigError, container_hash
-from kubelet.events import EventRecorder
-from kubelet.images import ImageError, PulledImage
-from kubelet.paths import container_log_dir, legacy_log_symlink
-from kubelet.timeline import Stage, Timeline
-
 from cri.client import RuntimeClient
 from cri.errors import CriError
 from cri.v1 import api_pb2 as cri
@@ -30,9 +24,14 @@ from kubelet.api.meta import (
 )
 from kubelet.api.types import Pod
 from kubelet.backoff import Backoff
+from kubelet.containerspec import ContainerConfigError, container_hash
+from kubelet.events import EventRecorder
 from kubelet.executor.hooks import HookError, run_hook
 from kubelet.executor.kill import Killer
+from kubelet.images import ImageError, PulledImage
+from kubelet.paths import container_log_dir, legacy_log_symlink
 from kubelet.podworkers import Interrupt
+from kubelet.timeline import Stage, Timeline
 from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID
 
 logger = logging.getLogger(__name__)
