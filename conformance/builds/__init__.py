@@ -34,7 +34,7 @@ class BuildError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class BuildSet:
-    """One Go module with the programs that it builds. `cgo` sets link statically, against libraries of packages.txt."""
+    """One Go module with the programs that it builds. `cgo` sets link statically."""
 
     name: str
     programs: tuple[str, ...]
@@ -87,7 +87,7 @@ SETS: dict[str, BuildSet] = {
             "runc",
             ("runc",),
             cgo=True,
-            tags=("seccomp",),
+            tags=("seccomp", "osusergo", "netgo"),
             variables=(("main.version", "1.5.2"),),
             linker_flags=("-extldflags -static",),
         ),
@@ -201,4 +201,5 @@ def _go_build(build_set: BuildSet, output: Path) -> None:
             (output / built).rename(output / wanted)
     missing = [p for p in build_set.programs if not (output / p).exists()]
     if missing:
-        raise BuildError(f"building {build_set.name} left no {missing}; there is {sorted(p.name for p in output.iterdir())}")
+        there = sorted(p.name for p in output.iterdir())
+        raise BuildError(f"building {build_set.name} left no {missing}; there is {there}")
