@@ -65,8 +65,8 @@ def test_an_exec_plugin() -> None:
     ("{", "not valid JSON"),
     ("kind: Pod", "kind: is 'Pod', not 'Config'"),
     ("kind: Config", "current-context: is not set; name one of: (none)"),
-    ("{current-context: x, contexts: [{name: y, context: {cluster: k}}]}",
-     "current-context: names 'x', which is not in contexts; known: y"),
+    ("{current-context: x, contexts: [{name: other, context: {cluster: k}}]}",
+     "current-context: names 'x', which is not in contexts; known: other"),
     ("current-context: x\ncontexts: [{name: x, context: {cluster: k}}]",
      "contexts[name=x].context.cluster: names 'k', which is not in clusters; known: (none)"),
     ("current-context: x\ncontexts: [{name: x, context: {cluster: k, user: u}}]\n"
