@@ -308,6 +308,12 @@ class ThrowawayNode:
         self._processes = [p for p in self._processes if p.returncode is None] + [process]
         return process
 
+    async def run_interactive(self, command: Sequence[str], cwd: str | Path = "/") -> int:
+        """Run a command in the node on the caller's terminal; returns its exit status."""
+        env = self._env({"TERM": os.environ.get("TERM", "dumb")})
+        process = await asyncio.create_subprocess_exec(*self._enter(command, cwd), env=env)
+        return await process.wait()
+
     async def start_engine(self) -> NodeProcess:
         """Start the node's dockerd (again) and wait until it answers."""
         process = await self.spawn(
@@ -554,10 +560,7 @@ async def _answers(socket: Path) -> bool:
 async def _command(options: argparse.Namespace) -> int:
     async with ThrowawayNode(options.name, None if options.no_engine else options.engine) as node:
         await node.write_cni()
-        process = await asyncio.create_subprocess_exec(
-            *node._enter(options.command or ["bash"], Path.cwd()), env=node._env({"TERM": os.environ.get("TERM", "")})
-        )
-        return await process.wait()
+        return await node.run_interactive(options.command or ["bash"], Path.cwd())
 
 
 def main() -> int:

@@ -97,6 +97,7 @@ SETS: dict[str, BuildSet] = {
             tags=("no_btrfs", "no_devmapper", "no_zfs"),
             variables=(("github.com/containerd/containerd/v2/version.Version", "2.4.2"),),
         ),
+        BuildSet("agnhost", ("agnhost",)),
         BuildSet("cri-tools", ("crictl",), variables=(("sigs.k8s.io/cri-tools/pkg/version.Version", "1.36.0"),)),
         BuildSet(
             "moby",
@@ -104,7 +105,7 @@ SETS: dict[str, BuildSet] = {
             tags=("exclude_graphdriver_btrfs",),
             variables=(
                 ("github.com/moby/moby/v2/dockerversion.Version", "29.5.2"),
-                ("github.com/moby/moby/v2/dockerversion.PlatformName", "Docker Engine - Community"),
+                ("github.com/moby/moby/v2/dockerversion.PlatformName", "Docker"),
             ),
         ),
     )
