@@ -245,7 +245,7 @@ def test_a_sidecar_blocks_until_its_startup_probe_succeeds() -> None:
 
 def test_sidecars_do_not_keep_a_finished_pod_alive() -> None:
     pod = make_pod("a", init=(make_container("s1", sidecar=True),), policy="Never")
-    plan = compute_pod_actions(pod, runtime(ran("s1", EXITED), ran("a", EXITED)), Verdicts())
+    plan = compute_pod_actions(pod, runtime(ran("s1", RUNNING), ran("a", EXITED)), Verdicts())
     assert plan.kill_pod
     assert plan.init_to_start == ()
 
