@@ -416,7 +416,7 @@ class ThrowawayNode:
             await self.run(["ip", "link", "set", "host0", "up"])
 
     async def _remove_leftovers(self) -> None:
-        # The kernel removes the link some time after its namespace, so that either of us may be the one to find it gone.
+        # The kernel removes the link some time after its namespace: either of us may find it gone.
         await _host("ip", "link", "delete", self._host_device, check=False)
         await asyncio.to_thread(self._cgroups.remove)
         if self.scratch.exists():
