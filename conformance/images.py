@@ -283,7 +283,7 @@ async def load_into_engine(socket: Path, images: Sequence[Image]) -> None:
     """Load the images into the engine behind this unix socket. Raises NodeError with the engine's own text."""
     timeout = aiohttp.ClientTimeout(total=LOAD_TIMEOUT_SECONDS)
     connector = aiohttp.UnixConnector(path=str(socket))
-    body = gzip.compress(archive(images), compresslevel=1, mtime=0)
+    body = io.BytesIO(gzip.compress(archive(images), compresslevel=1, mtime=0))
     async with (
         aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
         session.post(
