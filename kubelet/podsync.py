@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pleg.cache import PodCache
-
 from cri.errors import CriError
 from kubelet.actions import ProbeVerdicts, compute_pod_actions
 from kubelet.api.meta import PodUID, formatted, is_static, parse_time, pod_reference, pod_uid
@@ -31,6 +29,7 @@ from kubelet.podmanager import PodManager
 from kubelet.podworkers import Interrupt, PodSyncError, PodWork, UpdateKind, Verdict
 from kubelet.timeline import Stage, Timeline
 from kubelet.volumes import MountError
+from pleg.cache import PodCache
 from pleg.state import PodRuntimeStatus
 
 logger = logging.getLogger(__name__)
