@@ -145,7 +145,10 @@ def _integer(text: str, limit: int) -> int:
 
 
 def _list(text: str) -> list[str]:
-    return next(csv.reader([text]), []) if text else []
+    try:
+        return next(csv.reader([text]), []) if text else []
+    except csv.Error:
+        raise ValueError(f"{text!r} is not a list; write values with commas between them") from None
 
 
 def _pair(text: str, separator: str) -> dict[str, str]:

@@ -1,0 +1,76 @@
+# Every target makes what it needs: `make run` and `make test` work in a fresh clone on a bare Debian or Ubuntu.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+export PYTHONPATH := $(CURDIR):$(CURDIR)/gc
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \
+	generate-check bench conformance host-run host-test clean
+
+help:
+	@echo "make run           run the example pods on this machine: engine, network, dockershim and kubelet by themselves"
+	@echo "make test          everything: unit, node and cluster tests"
+	@echo "make cluster       a real control plane on this machine with this node in it; make cluster-down removes it"
+	@echo "make bench         side by side with the upstream kubelet on containerd; writes SPEC.md"
+	@echo "make lint types contracts generate-check    the other checks of CI"
+
+host-run:
+	@setup/host.sh run
+
+host-test:
+	@setup/host.sh test
+
+$(STAMP): requirements.lock pyproject.toml dockershim/pause/pause.c dockershim/pause/build_hook.py
+	@echo "setup: virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("setup: Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else 0'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+venv: host-run $(STAMP)
+
+run: venv
+	@$(BIN)/podwright run examples
+
+cluster: host-test $(STAMP)
+	@$(BIN)/python -m conformance.cluster up
+
+cluster-down: $(STAMP)
+	@$(BIN)/python -m conformance.cluster down
+
+test: host-test $(STAMP)
+	@$(BIN)/python -m pytest tests $(PYTEST_ARGS)
+
+test-unit: $(STAMP)
+	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+test-node: host-test $(STAMP)
+	@$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
+
+test-cluster: host-test $(STAMP)
+	@$(BIN)/python -m pytest tests/cluster $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+contracts: $(STAMP)
+	@$(BIN)/lint-imports --no-cache
+
+generate: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m generate.cri_stubs
+	@$(BIN)/python -m generate.api_types
+
+generate-check: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m generate.check
+
+bench: host-test $(STAMP)
+	@$(BIN)/python -m conformance.bench
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

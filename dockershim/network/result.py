@@ -1,0 +1,31 @@
+"""CNI results of every version of the specification, as `NetworkResult`. Pure."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from dockershim.network.model import NetworkInterface, NetworkResult
+
+
+def to_network_result(raw: Mapping[str, Any]) -> NetworkResult:
+    """Addresses of the sandbox in the order given, IPv4 before IPv6 (as containerd's default), duplicates dropped.
+
+    From 0.3.0 a result has `ips` (each may name its interface by index; addresses of host interfaces are not the
+    pod's); before, `ip4` and `ip6`. ValueError when an address is none.
+    """
+    interfaces = tuple(
+        NetworkInterface(str(item.get("name", "")), str(item.get("mac", "")), str(item.get("sandbox", "")))
+        for item in raw.get("interfaces") or ()
+    )
+    addresses = [str(item.get("address", "")) for item in raw.get("ips") or () if _in_sandbox(item, interfaces)]
+    addresses += [str(raw[key].get("ip", "")) for key in ("ip4", "ip6") if isinstance(raw.get(key), dict)]
+    parsed = dict.fromkeys(ipaddress.ip_interface(address).ip for address in addresses)
+    ips = tuple(str(ip) for ip in sorted(parsed, key=lambda ip: ip.version))
+    return NetworkResult(ips, interfaces, raw)
+
+
+def _in_sandbox(item: Mapping[str, Any], interfaces: tuple[NetworkInterface, ...]) -> bool:
+    index = item.get("interface")
+    if not isinstance(index, int) or not 0 <= index < len(interfaces):
+        return True
+    return bool(interfaces[index].sandbox)

@@ -1,0 +1,29 @@
+"""Fails when committed generated code differs from what the generators write now: `make generate-check`."""
+
+import filecmp
+import tempfile
+from pathlib import Path
+
+from generate import api_types, cri_stubs
+
+GENERATED = (
+    "cri/v1/api_pb2.py", "cri/v1/api_pb2.pyi", "cri/v1/api_pb2_grpc.py", "cri/v1/api_pb2_grpc.pyi",
+    "kubelet/api/types.py",
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch)
+        (fresh / "cri/v1").mkdir(parents=True)
+        (fresh / "kubelet/api").mkdir(parents=True)
+        cri_stubs.generate(fresh)
+        api_types.generate(fresh / "kubelet/api/types.py")
+        stale = [name for name in GENERATED if not filecmp.cmp(name, fresh / name, shallow=False)]
+    if stale:
+        raise SystemExit(f"generated code is stale: {', '.join(stale)}; run `make generate` and commit the result")
+    print(f"generated code is fresh: {len(GENERATED)} files")
+
+
+if __name__ == "__main__":
+    main()

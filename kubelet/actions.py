@@ -1,0 +1,343 @@
+"""What has to be done so that a pod is as its spec wants it: a pure function from (spec, runtime, probes) to a plan.
+
+    compute_pod_actions(pod, runtime, verdicts) -> PodActions        executed by kubelet.executor
+
+Meaning follows pkg/kubelet/kuberuntime (computePodActions, computeInitContainerActions) and container/helpers.go; the
+plan is data with a reason per item, so that it can be explained, tested and shown before it is carried out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum
+from typing import Protocol
+
+from kubelet.api.meta import AnyContainer, is_sidecar
+from kubelet.api.types import Container, Pod
+from kubelet.containerspec import container_hash
+from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID, SandboxStatus
+
+
+class ProbeVerdicts(Protocol):
+    """What probes last said of a running container; None while they have not said anything."""
+
+    def liveness(self, container_id: str) -> bool | None: ...
+
+    def startup(self, container_id: str) -> bool | None: ...
+
+
+class KillReason(StrEnum):
+    """Why a container is killed while its pod lives on (kuberuntime containerKillReason)."""
+
+    NONE = ""
+    LIVENESS = "LivenessProbe"
+    STARTUP = "StartupProbe"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerKill:
+    """One container to kill. `message` is the Killing event's text."""
+
+    id: ContainerID
+    name: str
+    message: str
+    reason: KillReason = KillReason.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class PodActions:
+    """The plan for one pod. `kill_pod` stops everything and the sandbox first; containers are indices into the spec."""
+
+    kill_pod: bool = False
+    create_sandbox: bool = False
+    sandbox_id: SandboxID | None = None
+    attempt: int = 0
+    init_to_start: tuple[int, ...] = ()
+    regular_to_start: tuple[int, ...] = ()
+    ephemeral_to_start: tuple[int, ...] = ()
+    to_kill: tuple[ContainerKill, ...] = ()
+    why: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to do: the pod is as it should be."""
+        return not (
+            self.kill_pod or self.create_sandbox or self.init_to_start or self.regular_to_start
+            or self.ephemeral_to_start or self.to_kill
+        )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The plan while it is being made."""
+
+    init: list[int] = field(default_factory=list)
+    kills: dict[ContainerID, ContainerKill] = field(default_factory=dict)
+    kill_pod: bool = False
+
+
+def compute_pod_actions(pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVerdicts) -> PodActions:
+    """The plan for a pod that should be running. Deleted pods are not planned for: their worker kills them."""
+    change = sandbox_change(pod, runtime.sandboxes)
+    plan = PodActions(
+        kill_pod=change.needed, create_sandbox=change.needed, sandbox_id=change.sandbox_id, attempt=change.attempt,
+        why=change.why,
+    )
+    if change.needed:
+        return _fresh_start(pod, runtime, plan)
+    plan = replace(plan, ephemeral_to_start=tuple(
+        index for index, container in enumerate(pod.spec.ephemeral_containers)
+        if runtime.container(container.name) is None
+    ))
+    draft = _Draft()
+    initialized = _plan_init_containers(pod, runtime, verdicts, draft)
+    plan = replace(plan, init_to_start=tuple(draft.init), kill_pod=draft.kill_pod, to_kill=tuple(draft.kills.values()))
+    if draft.kill_pod or not initialized:
+        return plan
+    return _plan_regular_containers(pod, runtime, verdicts, plan, draft)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxChange:
+    needed: bool
+    attempt: int
+    sandbox_id: SandboxID | None
+    why: str = ""
+
+
+def sandbox_change(pod: Pod, sandboxes: tuple[SandboxStatus, ...]) -> SandboxChange:
+    """Whether the pod needs a new sandbox (kuberuntime/util PodSandboxChanged). `sandboxes` are newest first."""
+    if not sandboxes:
+        return SandboxChange(True, 0, None, "the pod has no sandbox")
+    newest = sandboxes[0]
+    if sum(sandbox.ready for sandbox in sandboxes) > 1:
+        return SandboxChange(True, newest.attempt + 1, newest.id, "more than one sandbox is ready")
+    if not newest.ready:
+        return SandboxChange(True, newest.attempt + 1, newest.id, "the sandbox is not running")
+    host_network = bool(pod.spec.host_network)
+    if newest.host_network != host_network:
+        return SandboxChange(True, newest.attempt + 1, None, "the sandbox has another network mode")
+    if not host_network and not newest.ips:
+        return SandboxChange(True, newest.attempt + 1, newest.id, "the sandbox has no IP address")
+    return SandboxChange(False, newest.attempt, newest.id)
+
+
+def _fresh_start(pod: Pod, runtime: PodRuntimeStatus, plan: PodActions) -> PodActions:
+    """A new sandbox starts everything anew: init containers first, then what has not succeeded for good."""
+    if not restarts_on_failure(pod) and plan.attempt and runtime.containers:
+        return replace(plan, create_sandbox=False, why="the pod ran and its restartPolicy is Never")
+    to_start = tuple(
+        index for index, container in enumerate(pod.spec.containers)
+        if not (_policy(pod, container) == "OnFailure" and _succeeded(runtime.container(container.name)))
+    )
+    if not to_start and any(runtime.container(container.name) for container in pod.spec.containers):
+        return replace(plan, create_sandbox=False, why="all containers have succeeded")
+    if pod.spec.init_containers:
+        return replace(plan, init_to_start=(0,))
+    return replace(plan, regular_to_start=to_start)
+
+
+def _plan_regular_containers(
+    pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVerdicts, plan: PodActions, draft: _Draft
+) -> PodActions:
+    keep = 0
+    start: list[int] = []
+    for index, container in enumerate(pod.spec.containers):
+        status = runtime.container(container.name)
+        if status is None or not status.running:
+            if should_restart(pod, container, status):
+                start.append(index)
+                if status is not None and status.state is RunState.UNKNOWN:
+                    draft.kills[status.id] = _unknown_state_kill(status, "Container")
+            continue
+        verdict = _kill_verdict(container, status, verdicts)
+        if verdict is None:
+            keep += 1
+            continue
+        message, reason, restart = verdict
+        restart = restart or _policy(pod, container) != "Never"
+        if restart:
+            start.append(index)
+            message += ", will be restarted"
+        draft.kills[status.id] = ContainerKill(status.id, status.name, message, reason)
+    plan = replace(plan, regular_to_start=tuple(start), to_kill=tuple(draft.kills.values()))
+    if keep == 0 and not start:
+        # Nothing is left to run: sidecars must not keep the pod alive.
+        return replace(plan, kill_pod=True, init_to_start=(), why="no container is running or to be started")
+    return plan
+
+
+def _kill_verdict(
+    container: Container, status: ContainerStatus, verdicts: ProbeVerdicts
+) -> tuple[str, KillReason, bool] | None:
+    """(message, reason, restart whatever the policy) when a running container has to go; None to keep it."""
+    if definition_changed(container, status):
+        return f"Container {container.name} definition changed", KillReason.NONE, True
+    if verdicts.liveness(status.id) is False:
+        return f"Container {container.name} failed liveness probe", KillReason.LIVENESS, False
+    if verdicts.startup(status.id) is False:
+        return f"Container {container.name} failed startup probe", KillReason.STARTUP, False
+    return None
+
+
+def _plan_init_containers(pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVerdicts, draft: _Draft) -> bool:
+    """Plan init containers and sidecars; True when regular containers may run.
+
+    Walks backwards: the last init container that has a status tells how far the pod came, since those before it may
+    have been collected. Sidecars before that point are kept running.
+    """
+    containers = pod.spec.init_containers
+    if not containers:
+        return True
+    initialized = any(
+        status.state in (RunState.CREATED, RunState.RUNNING)
+        for status in (runtime.container(container.name) for container in pod.spec.containers) if status
+    )
+    reached = initialized
+    for index in range(len(containers) - 1, -1, -1):
+        container = containers[index]
+        status = runtime.container(container.name)
+        if status is None:
+            if reached and is_sidecar(container):
+                draft.init.append(index)
+            continue
+        if reached and not is_sidecar(container):
+            continue
+        step = _init_step(pod, index, status, verdicts, reached, draft)
+        if step is _InitStep.POD_FAILED:
+            draft.kill_pod, draft.init = True, []
+            return False
+        if step is _InitStep.LAST_DONE:
+            initialized = True
+        reached = True
+    if not reached:
+        draft.init.append(0)
+    draft.init.reverse()
+    return initialized
+
+
+class _InitStep(Enum):
+    WAIT = "wait"
+    LAST_DONE = "the last init container is done"
+    POD_FAILED = "an init container failed for good"
+
+
+def _init_step(
+    pod: Pod, index: int, status: ContainerStatus, verdicts: ProbeVerdicts, reached: bool, draft: _Draft
+) -> _InitStep:
+    container = pod.spec.init_containers[index]
+    sidecar = is_sidecar(container)
+    match status.state:
+        case RunState.CREATED:
+            # Created and started in one step: one that stays created failed to start.
+            draft.init.append(index)
+            return _InitStep.WAIT
+        case RunState.RUNNING:
+            return _running_sidecar_step(pod, index, status, verdicts, reached, draft) if sidecar else _InitStep.WAIT
+        case RunState.EXITED if sidecar:
+            draft.init.append(index)
+            return _InitStep.WAIT
+        case RunState.EXITED if status.exit_code == 0:
+            return _next_init(pod, index, reached, draft)
+        case RunState.EXITED:
+            if not should_restart(pod, container, status):
+                return _InitStep.POD_FAILED
+            draft.init.append(index)
+            return _InitStep.WAIT
+        case RunState.UNKNOWN:
+            if not sidecar and _policy(pod, container) == "Never":
+                return _InitStep.POD_FAILED
+            draft.kills[status.id] = _unknown_state_kill(status, "Init container")
+            draft.init.append(index)
+            return _InitStep.WAIT
+
+
+def _running_sidecar_step(
+    pod: Pod, index: int, status: ContainerStatus, verdicts: ProbeVerdicts, reached: bool, draft: _Draft
+) -> _InitStep:
+    """A running sidecar lets the next one start once its startup probe has succeeded, and is restarted on failure."""
+    container = pod.spec.init_containers[index]
+    name = f"Init container {container.name}"
+    if container.startup_probe is not None:
+        startup = verdicts.startup(status.id)
+        if startup is False:
+            draft.kills[status.id] = ContainerKill(
+                status.id, status.name, f"{name} failed startup probe", KillReason.STARTUP
+            )
+            draft.init.append(index)
+        if startup is not True:
+            return _InitStep.WAIT
+    step = _next_init(pod, index, reached, draft)
+    if definition_changed(container, status):
+        draft.kills[status.id] = ContainerKill(status.id, status.name, f"{name} definition changed")
+        draft.init.append(index)
+    elif container.liveness_probe is not None and verdicts.liveness(status.id) is False:
+        draft.kills[status.id] = ContainerKill(
+            status.id, status.name, f"{name} failed liveness probe", KillReason.LIVENESS
+        )
+        draft.init.append(index)
+    return step
+
+
+def _next_init(pod: Pod, index: int, reached: bool, draft: _Draft) -> _InitStep:
+    if index == len(pod.spec.init_containers) - 1:
+        return _InitStep.LAST_DONE
+    if not reached:
+        draft.init.append(index + 1)
+    return _InitStep.WAIT
+
+
+def _unknown_state_kill(status: ContainerStatus, what: str) -> ContainerKill:
+    return ContainerKill(
+        status.id, status.name, f'{what} is in "unknown" state, try killing it before restart', KillReason.UNKNOWN
+    )
+
+
+def definition_changed(container: AnyContainer, status: ContainerStatus) -> bool:
+    """Only the name and the image count (HashContainer); a runtime that lost the hash is not held against us."""
+    return bool(status.hash) and status.hash != container_hash(container)
+
+
+def should_restart(pod: Pod, container: Container, status: ContainerStatus | None) -> bool:
+    """Whether a container that is not running has to be started (ShouldContainerBeRestarted, ContainerRestartRules)."""
+    if pod.metadata.deletion_timestamp:
+        return False
+    if status is None:
+        return True
+    match status.state:
+        case RunState.RUNNING:
+            return False
+        case RunState.CREATED | RunState.UNKNOWN:
+            return True
+        case RunState.EXITED:
+            return restarts_after(pod, container, status.exit_code)
+
+
+def restarts_after(pod: Pod, container: Container, exit_code: int) -> bool:
+    """Whether an exit with this code leads to a restart: rules first, then the container's policy, then the pod's."""
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes and _matches(codes.operator, codes.values, exit_code):
+            return rule.action in ("Restart", "RestartAllContainers")
+    match _policy(pod, container):
+        case "Never":
+            return False
+        case "OnFailure":
+            return exit_code != 0
+    return True
+
+
+def _matches(operator: str, values: Iterable[int], exit_code: int) -> bool:
+    return (exit_code in values) == (operator == "In")
+
+
+def restarts_on_failure(pod: Pod) -> bool:
+    return pod.spec.restart_policy != "Never"
+
+
+def _policy(pod: Pod, container: Container) -> str:
+    return container.restart_policy or pod.spec.restart_policy or "Always"
+
+
+def _succeeded(status: ContainerStatus | None) -> bool:
+    return status is not None and status.state is RunState.EXITED and status.exit_code == 0

@@ -1,0 +1,164 @@
+"""Stopping containers: hooks, order and one absolute deadline for all of it.
+
+    deadline = now + grace
+    each container at once:   preStop ── (sidecars: wait for their turn) ── StopContainer(what is left, at least 2 s)
+
+A preStop hook uses up the grace period instead of adding to it; sidecars stop after the regular containers, the last
+declared first (kuberuntime_container.go killContainer, kuberuntime_termination_order.go). The deadline is kept as a
+point in time, so that hooks and waiting are never paid for twice.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from cri.client import RuntimeClient
+from cri.errors import CriError, NotFoundError
+from cri.v1 import api_pb2 as cri
+from kubelet.actions import KillReason
+from kubelet.api.meta import (
+    AnyContainer,
+    ContainerKind,
+    container_field_path,
+    find_container,
+    formatted,
+    is_sidecar,
+    pod_reference,
+)
+from kubelet.api.types import Container, Pod
+from kubelet.events import EventRecorder
+from kubelet.executor.hooks import HookError, run_hook
+from kubelet.podworkers import Interrupt
+from pleg.state import ContainerStatus
+
+logger = logging.getLogger(__name__)
+
+MINIMUM_STOP_SECONDS = 2
+
+
+class KillError(Exception):
+    """Containers or sandboxes that could not be stopped; the text names each."""
+
+
+@dataclass(slots=True)
+class StopOrder:
+    """Whose turn it is. A container's turn comes when all that stop before it have ended."""
+
+    ended: dict[str, asyncio.Event] = field(default_factory=dict)
+    before: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pod: Pod, running: Sequence[str]) -> "StopOrder":
+        """Regular containers at once; then sidecars from the last to the first; other init containers at once."""
+        names = set(running)
+        order = cls({name: asyncio.Event() for name in names})
+        regular = tuple(container.name for container in pod.spec.containers if container.name in names)
+        later = regular
+        for container in reversed(pod.spec.init_containers):
+            if not is_sidecar(container):
+                continue
+            order.before[container.name] = later
+            if container.name in names:
+                later = (*later, container.name)
+        return order
+
+    async def wait_turn(self, name: str) -> None:
+        for earlier in self.before.get(name, ()):
+            await self.ended[earlier].wait()
+
+
+class Killer:
+    def __init__(self, runtime: RuntimeClient, recorder: EventRecorder, clock: Callable[[], float]) -> None:
+        self._runtime, self._recorder, self._clock = runtime, recorder, clock
+
+    async def kill_containers(
+        self, pod: Pod, containers: Sequence[ContainerStatus], grace_override: int | None, interrupt: Interrupt,
+        pod_ip: str,
+    ) -> None:
+        """Stop all of them side by side. Raises KillError when some could not be stopped, SyncInterruptedError."""
+        order = StopOrder.of(pod, [container.name for container in containers])
+        failed: list[str] = []
+
+        async def kill_one(status: ContainerStatus) -> None:
+            try:
+                await self.kill_container(pod, status, grace_override=grace_override, pod_ip=pod_ip, order=order)
+            except CriError as error:
+                failed.append(f"container {status.name}: {error}")
+            finally:
+                order.ended[status.name].set()
+
+        async with interrupt.scope(), asyncio.TaskGroup() as group:
+            for status in containers:
+                group.create_task(kill_one(status))
+        if failed:
+            raise KillError("; ".join(failed))
+
+    async def kill_container(
+        self, pod: Pod, status: ContainerStatus, *, pod_ip: str, message: str = "",
+        reason: KillReason = KillReason.NONE, grace_override: int | None = None, order: StopOrder | None = None,
+    ) -> None:
+        """Stop one container; returns when it has ended or was gone already. Raises CriError.
+
+        `message` is the Killing event's text, by default that the container is stopped; `reason` picks the grace.
+        """
+        found = find_container(pod, status.name)
+        kind, container = found if found else (ContainerKind.REGULAR, Container(name=status.name))
+        self._recorder.event(
+            pod_reference(pod, container_field_path(kind, status.name)), "Normal", "Killing",
+            message or f"Stopping container {status.name}",
+        )
+        grace = grace_override if grace_override is not None else grace_of(pod, container, reason)
+        deadline = self._clock() + grace
+        hook = container.lifecycle.pre_stop if container.lifecycle else None
+        if hook is not None and grace > 0:
+            await self._pre_stop(pod, kind, container, status, deadline, pod_ip)
+        if order is not None and grace > 0:
+            try:
+                async with asyncio.timeout(max(0.0, deadline - self._clock())):
+                    await order.wait_turn(status.name)
+            except TimeoutError:
+                pass
+        left = max(MINIMUM_STOP_SECONDS, math.ceil(deadline - self._clock()))
+        logger.info(
+            "Killing container with a grace period pod=%s container=%s id=%s grace_seconds=%d",
+            formatted(pod), status.name, status.id, left,
+        )
+        try:
+            await self._runtime.StopContainer(cri.StopContainerRequest(container_id=status.id, timeout=left))
+        except NotFoundError:
+            return
+
+    async def _pre_stop(
+        self, pod: Pod, kind: ContainerKind, container: AnyContainer, status: ContainerStatus, deadline: float,
+        pod_ip: str,
+    ) -> None:
+        hook = container.lifecycle.pre_stop if container.lifecycle else None
+        if hook is None:
+            return
+        try:
+            async with asyncio.timeout(max(0.0, deadline - self._clock())):
+                await run_hook(self._runtime, self._recorder, pod, container, status.id, hook, pod_ip)
+        except TimeoutError:
+            logger.warning(
+                "PreStop hook did not end within the grace period pod=%s container=%s", formatted(pod), container.name
+            )
+        except HookError as error:
+            logger.warning("PreStop hook failed pod=%s container=%s err=%s", formatted(pod), container.name, error)
+            self._recorder.event(
+                pod_reference(pod, container_field_path(kind, container.name)), "Warning", "FailedPreStopHook",
+                "PreStopHook failed",
+            )
+
+
+def grace_of(pod: Pod, container: AnyContainer, reason: KillReason) -> int:
+    """Seconds a container of a living pod gets to end (setTerminationGracePeriod)."""
+    if pod.metadata.deletion_grace_period_seconds is not None:
+        return pod.metadata.deletion_grace_period_seconds
+    if pod.spec.termination_grace_period_seconds is None:
+        return MINIMUM_STOP_SECONDS
+    probe = {KillReason.STARTUP: container.startup_probe, KillReason.LIVENESS: container.liveness_probe}.get(reason)
+    if probe is not None and probe.termination_grace_period_seconds is not None:
+        return probe.termination_grace_period_seconds
+    return pod.spec.termination_grace_period_seconds

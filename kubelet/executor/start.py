@@ -1,0 +1,253 @@
+"""Starting one container: image, config, create, start, log link, postStart (kuberuntime_container.go startContainer).
+
+Every failure is a StartError with the waiting reason and the message that the container's status will show.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cri.client import RuntimeClient
+from cri.errors import CriError
+from cri.v1 import api_pb2 as cri
+from kubelet.actions import KillReason
+from kubelet.api.meta import (
+    AnyContainer,
+    ContainerKind,
+    container_field_path,
+    formatted,
+    pod_reference,
+    pod_uid,
+)
+from kubelet.api.types import Pod
+from kubelet.backoff import Backoff
+from kubelet.containerspec import ContainerConfigError, container_hash
+from kubelet.events import EventRecorder
+from kubelet.executor.hooks import HookError, run_hook
+from kubelet.executor.kill import Killer
+from kubelet.images import ImageError, PulledImage
+from kubelet.paths import container_log_dir, legacy_log_symlink
+from kubelet.podworkers import Interrupt
+from kubelet.timeline import Stage, Timeline
+from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID
+
+logger = logging.getLogger(__name__)
+
+ImageOutcome = PulledImage | ImageError
+"""What a container's image came to."""
+
+
+class StartError(Exception):
+    """A container was not started. `reason` is its waiting reason; `retry_at` (monotonic) when that is known."""
+
+    def __init__(self, reason: str, message: str, retry_at: float | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.retry_at = reason, message, retry_at
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The sandbox that containers are started in."""
+
+    id: SandboxID
+    config: cri.PodSandboxConfig
+    ips: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerToStart:
+    kind: ContainerKind
+    container: AnyContainer
+
+
+class ContainerConfigs(Protocol):
+    """Makes the CRI's view of a container; raises ContainerConfigError."""
+
+    async def container(
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, restart_count: int, image: PulledImage,
+        target_id: str,
+    ) -> cri.ContainerConfig: ...
+
+
+class CrashBackoff:
+    """CrashLoopBackOff: when a container that ended may be started again."""
+
+    def __init__(
+        self, backoff: Backoff, recorder: EventRecorder, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        self._backoff, self._recorder, self._clock, self._wall = backoff, recorder, clock, wall
+
+    def admit(self, pod: Pod, item: ContainerToStart, runtime: PodRuntimeStatus) -> None:
+        """Count this start. Raises StartError (CrashLoopBackOff) while the last failure is too fresh."""
+        name = item.container.name
+        last = next((c for c in runtime.containers if c.name == name and c.state is RunState.EXITED), None)
+        if last is None:
+            return
+        key = f"{pod.metadata.uid}/{name}/{container_hash(item.container)}"
+        now, ended = self._wall(), last.finished_at / 1e9
+        remaining = self._backoff.remaining(key, ended, now)
+        if remaining <= 0:
+            self._backoff.next(key, ended, now)
+            return
+        self._recorder.event(
+            pod_reference(pod, container_field_path(item.kind, name)), "Warning", "BackOff",
+            f"Back-off restarting failed container {name} in pod {formatted(pod)}",
+        )
+        delay = go_duration(self._backoff.delay(key))
+        raise StartError(
+            "CrashLoopBackOff", f"back-off {delay} restarting failed container={name} pod={formatted(pod)}",
+            retry_at=self._clock() + remaining,
+        )
+
+
+def go_duration(seconds: float) -> str:
+    """Whole seconds as Go prints a Duration: 10s, 1m20s, 5m0s."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+class Starter:
+    def __init__(
+        self, runtime: RuntimeClient, configs: ContainerConfigs, killer: Killer, recorder: EventRecorder,
+        timeline: Timeline, pod_logs_dir: Path, legacy_logs_dir: Path,
+    ) -> None:
+        self._runtime, self._configs, self._killer = runtime, configs, killer
+        self._recorder, self._timeline = recorder, timeline
+        self._pod_logs_dir, self._legacy_logs_dir = pod_logs_dir, legacy_logs_dir
+
+    async def start(
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus,
+        image: "asyncio.Task[ImageOutcome]", interrupt: Interrupt,
+    ) -> None:
+        """Start one container whose image is being made ready. Raises StartError, SyncInterruptedError."""
+        pulled = await self._image(pod, item, image, interrupt)
+        config = await self._config(pod, item, sandbox, runtime, pulled)
+        interrupt.check()
+        container_id = await self._create(pod, item, sandbox, config)
+        await self._start(pod, item, container_id)
+        await asyncio.to_thread(self._link_log, sandbox.config, config, container_id)
+        await self._post_start(pod, item, container_id, sandbox, interrupt)
+
+    async def _image(
+        self, pod: Pod, item: ContainerToStart, image: "asyncio.Task[ImageOutcome]", interrupt: Interrupt
+    ) -> PulledImage:
+        async with interrupt.scope():
+            outcome = await image
+        if isinstance(outcome, ImageError):
+            self._event(pod, item, "Warning", "Failed", f"Error: {outcome.reason}")
+            raise StartError(outcome.reason, str(outcome), outcome.retry_at)
+        return outcome
+
+    async def _config(
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus, image: PulledImage
+    ) -> cri.ContainerConfig:
+        try:
+            count = await self._restart_count(pod, item.container, runtime)
+            return await self._configs.container(pod, item, sandbox, count, image, _target_id(item, runtime))
+        except ContainerConfigError as error:
+            self._event(pod, item, "Warning", "Failed", f"Error: {error}")
+            raise StartError("CreateContainerConfigError", str(error)) from None
+
+    async def _create(
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, config: cri.ContainerConfig
+    ) -> ContainerID:
+        self._timeline.begin(pod_uid(pod), Stage.CREATE, detail=item.container.name)
+        try:
+            response = await self._runtime.CreateContainer(cri.CreateContainerRequest(
+                pod_sandbox_id=sandbox.id, config=config, sandbox_config=sandbox.config,
+            ))
+        except CriError as error:
+            self._event(pod, item, "Warning", "Failed", f"Error: {error}")
+            raise StartError("CreateContainerError", str(error)) from None
+        self._timeline.end(pod_uid(pod), Stage.CREATE, detail=item.container.name)
+        self._event(pod, item, "Normal", "Created", "Container created")
+        return ContainerID(response.container_id)
+
+    async def _start(self, pod: Pod, item: ContainerToStart, container_id: ContainerID) -> None:
+        self._timeline.begin(pod_uid(pod), Stage.START, detail=item.container.name)
+        try:
+            await self._runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+        except CriError as error:
+            self._event(pod, item, "Warning", "Failed", f"Error: {error}")
+            raise StartError("RunContainerError", str(error)) from None
+        self._timeline.end(pod_uid(pod), Stage.START, detail=item.container.name)
+        self._event(pod, item, "Normal", "Started", "Container started")
+
+    async def _post_start(
+        self, pod: Pod, item: ContainerToStart, container_id: ContainerID, sandbox: Sandbox, interrupt: Interrupt
+    ) -> None:
+        hook = item.container.lifecycle.post_start if item.container.lifecycle else None
+        if hook is None:
+            return
+        pod_ip = sandbox.ips[0] if sandbox.ips else ""
+        try:
+            async with interrupt.scope():
+                await run_hook(self._runtime, self._recorder, pod, item.container, container_id, hook, pod_ip)
+        except HookError as error:
+            logger.warning(
+                "PostStart hook failed pod=%s container=%s err=%s", formatted(pod), item.container.name, error
+            )
+            self._event(pod, item, "Warning", "FailedPostStartHook", "PostStartHook failed")
+            started = ContainerStatus(
+                container_id, item.container.name, sandbox.id, RunState.RUNNING, created_at=0
+            )
+            try:
+                await self._killer.kill_container(
+                    pod, started, message="FailedPostStartHook", reason=KillReason.NONE, pod_ip=pod_ip
+                )
+            except CriError as kill_error:
+                logger.warning("Container with a failed hook was not stopped id=%s err=%s", container_id, kill_error)
+            raise StartError("PostStartHookError", str(error)) from None
+
+    async def _restart_count(self, pod: Pod, container: AnyContainer, runtime: PodRuntimeStatus) -> int:
+        """One more than the last known; from the log directory when the runtime has forgotten the container."""
+        last = runtime.container(container.name)
+        if last is not None:
+            return last.restart_count + 1
+        directory = container_log_dir(self._pod_logs_dir, pod, container.name)
+        return await asyncio.to_thread(restart_count_from_logs, directory)
+
+    def _link_log(self, sandbox: cri.PodSandboxConfig, config: cri.ContainerConfig, container_id: str) -> None:
+        """/var/log/containers/<pod>_<ns>_<container>-<id>.log, which log collectors follow."""
+        target = Path(sandbox.log_directory, config.log_path)
+        link = legacy_log_symlink(
+            self._legacy_logs_dir, container_id, config.metadata.name, sandbox.metadata.name,
+            sandbox.metadata.namespace,
+        )
+        try:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+        except OSError as error:
+            logger.warning("Cannot link the container's log link=%s target=%s err=%s", link, target, error)
+
+    def _event(self, pod: Pod, item: ContainerToStart, kind: str, reason: str, message: str) -> None:
+        reference = pod_reference(pod, container_field_path(item.kind, item.container.name))
+        self._recorder.event(reference, kind, reason, message)
+
+
+def _target_id(item: ContainerToStart, runtime: PodRuntimeStatus) -> str:
+    """The container whose process namespace an ephemeral container joins; empty for none."""
+    name = getattr(item.container, "target_container_name", "")
+    if not name:
+        return ""
+    target = runtime.container(name)
+    if target is None:
+        raise ContainerConfigError(f"unable to find target container {name}")
+    return target.id
+
+
+def restart_count_from_logs(directory: Path) -> int:
+    """One more than the highest N of `N.log` and its rotated siblings; 0 for a new or unreadable directory."""
+    counts: Sequence[int] = []
+    try:
+        counts = [
+            int(prefix) for entry in directory.iterdir()
+            if (prefix := entry.name.partition(".")[0]).isdigit()
+        ]
+    except OSError:
+        return 0
+    return max(counts, default=-1) + 1

@@ -1,0 +1,270 @@
+"""Carrying out a pod's plan: independent steps side by side, dependent ones as late as they must be.
+
+      kill what has to go
+      ├── images of the containers to start ──────────────┐
+      └── sandbox (pause container, CNI) ── its addresses ─┴── containers: ephemeral, init, regular
+                                                               (each waits only for a postStart before it)
+
+Meaning and event texts follow kuberuntime_manager.go SyncPod; starting regular containers side by side does not change
+what a pod can observe, since list order only promises that a postStart is over before the next container starts.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cri.client import RuntimeClient
+from cri.errors import CriError, NotFoundError
+from cri.v1 import api_pb2 as cri
+from kubelet.actions import PodActions
+from kubelet.api.meta import ContainerKind, formatted, is_sidecar, pod_reference, pod_uid
+from kubelet.api.types import Pod
+from kubelet.events import EventRecorder
+from kubelet.executor.kill import Killer, KillError
+from kubelet.executor.start import (
+    ContainerToStart,
+    CrashBackoff,
+    ImageOutcome,
+    Sandbox,
+    Starter,
+    StartError,
+)
+from kubelet.podworkers import Interrupt, SyncInterruptedError
+from kubelet.timeline import Stage, Timeline
+from pleg.state import PodRuntimeStatus, SandboxID, sandbox_from_cri
+
+logger = logging.getLogger(__name__)
+
+
+class SandboxConfigs(Protocol):
+    """Makes the CRI's view of a pod, and finds the handler of its RuntimeClass; both raise ContainerConfigError."""
+
+    def sandbox(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig: ...
+
+    async def runtime_handler(self, pod: Pod) -> str: ...
+
+
+class Images(Protocol):
+    async def image(self, pod: Pod, item: ContainerToStart, sandbox: cri.PodSandboxConfig) -> ImageOutcome:
+        """The container's image, pulled if its policy says so; why it cannot be had is returned, not raised."""
+
+
+@dataclass(slots=True)
+class SyncOutcome:
+    """How it went: `reasons` are the waiting reasons of containers that were not started."""
+
+    reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    retry_at: float | None = None
+    acted: bool = False
+
+    def container_failed(self, name: str, error: StartError) -> None:
+        self.reasons[name] = (error.reason, error.message)
+        self.errors.append(f'failed to "StartContainer" for "{name}" with {error.reason}: "{error.message}"')
+        if error.retry_at is not None:
+            self.retry_at = error.retry_at if self.retry_at is None else min(self.retry_at, error.retry_at)
+
+
+class SandboxFailedError(Exception):
+    """The pod has no sandbox to start containers in; the text is the event's."""
+
+
+class PodExecutor:
+    def __init__(
+        self, runtime: RuntimeClient, sandboxes: SandboxConfigs, images: Images, starter: Starter, killer: Killer,
+        crash_backoff: CrashBackoff, recorder: EventRecorder, timeline: Timeline,
+    ) -> None:
+        self._runtime, self._sandboxes, self._images = runtime, sandboxes, images
+        self._starter, self._killer, self._crash_backoff = starter, killer, crash_backoff
+        self._recorder, self._timeline = recorder, timeline
+
+    async def carry_out(
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, interrupt: Interrupt
+    ) -> SyncOutcome:
+        """Do what the plan says. Failures of containers are in the outcome; raises SyncInterruptedError."""
+        outcome = SyncOutcome(acted=not actions.empty)
+        if actions.create_sandbox and actions.sandbox_id:
+            self._recorder.event(
+                pod_reference(pod), "Normal", "SandboxChanged",
+                "Pod sandbox changed, it will be killed and re-created.",
+            )
+        try:
+            await self._kill_first(pod, runtime, actions, interrupt)
+        except (KillError, CriError) as error:
+            outcome.errors.append(str(error))
+            return outcome
+        if actions.kill_pod and not actions.create_sandbox:
+            return outcome
+        if actions.create_sandbox:
+            await self._purge_init_containers(pod, runtime)
+        interrupt.check()
+        config = self._sandboxes.sandbox(pod, actions.attempt)
+        items = self._admitted(pod, actions, runtime, outcome)
+        if not items and not actions.create_sandbox:
+            return outcome
+        await self._start_everything(pod, runtime, actions, config, items, outcome, interrupt)
+        return outcome
+
+    # Before: what has to go.
+
+    async def _kill_first(
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, interrupt: Interrupt
+    ) -> None:
+        pod_ip = runtime.ips[0] if runtime.ips else ""
+        if actions.kill_pod:
+            await self._killer.kill_containers(pod, runtime.running_containers, None, interrupt, pod_ip)
+            await self.stop_sandboxes(runtime)
+            return
+        for kill in actions.to_kill:
+            status = runtime.container_by_id(kill.id)
+            if status is None:
+                continue
+            async with interrupt.scope():
+                await self._killer.kill_container(
+                    pod, status, message=kill.message, reason=kill.reason, pod_ip=pod_ip
+                )
+
+    async def stop_sandboxes(self, runtime: PodRuntimeStatus) -> None:
+        """Stop every sandbox that the pod has, ready or not: a failed tear-down is repeated. Raises KillError."""
+        failed: list[str] = []
+        for sandbox in runtime.sandboxes:
+            try:
+                await self._runtime.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=sandbox.id))
+            except NotFoundError:
+                continue
+            except CriError as error:
+                failed.append(f"sandbox {sandbox.id}: {error}")
+        if failed:
+            raise KillError("; ".join(failed))
+
+    async def _purge_init_containers(self, pod: Pod, runtime: PodRuntimeStatus) -> None:
+        names = {container.name for container in pod.spec.init_containers}
+        for status in runtime.containers:
+            if status.name not in names or status.running:
+                continue
+            try:
+                await self._runtime.RemoveContainer(cri.RemoveContainerRequest(container_id=status.id))
+            except CriError as error:
+                logger.warning("Old init container was not removed id=%s err=%s", status.id, error)
+
+    # Then: what is to run.
+
+    def _admitted(
+        self, pod: Pod, actions: PodActions, runtime: PodRuntimeStatus, outcome: SyncOutcome
+    ) -> list[ContainerToStart]:
+        """The containers to start now, in order; those in back-off are noted in the outcome instead."""
+        wanted = [
+            *(ContainerToStart(ContainerKind.EPHEMERAL, pod.spec.ephemeral_containers[index])
+              for index in actions.ephemeral_to_start),
+            *(ContainerToStart(ContainerKind.INIT, pod.spec.init_containers[index])
+              for index in actions.init_to_start),
+            *(ContainerToStart(ContainerKind.REGULAR, pod.spec.containers[index])
+              for index in actions.regular_to_start),
+        ]
+        admitted = []
+        for item in wanted:
+            try:
+                self._crash_backoff.admit(pod, item, runtime)
+            except StartError as error:
+                outcome.container_failed(item.container.name, error)
+                if item.kind is ContainerKind.INIT and not is_sidecar(item.container):
+                    break
+                continue
+            admitted.append(item)
+        return admitted
+
+    async def _start_everything(
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, config: cri.PodSandboxConfig,
+        items: list[ContainerToStart], outcome: SyncOutcome, interrupt: Interrupt,
+    ) -> None:
+        """Images and sandbox side by side, then the containers. Raises SyncInterruptedError."""
+        async with asyncio.TaskGroup() as group:
+            images = {
+                item.container.name: group.create_task(self._images.image(pod, item, config)) for item in items
+            }
+            try:
+                sandbox = await self._sandbox(pod, runtime, actions, config)
+                for batch in batches(items):
+                    if not await self._start_batch(pod, runtime, sandbox, batch, images, outcome, interrupt):
+                        break
+            except SandboxFailedError as error:
+                outcome.errors.append(str(error))
+            finally:
+                for image in images.values():
+                    image.cancel()
+        interrupt.check()
+
+    async def _sandbox(
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, config: cri.PodSandboxConfig
+    ) -> Sandbox:
+        """The sandbox to start in: the one that is there, or a new one with its network set up."""
+        if not actions.create_sandbox:
+            assert actions.sandbox_id is not None  # noqa: S101 - a plan without a new sandbox names the old one
+            return Sandbox(actions.sandbox_id, config, runtime.ips)
+        uid = pod_uid(pod)
+        self._timeline.begin(uid, Stage.SANDBOX)
+        try:
+            handler = await self._sandboxes.runtime_handler(pod)
+            response = await self._runtime.RunPodSandbox(
+                cri.RunPodSandboxRequest(config=config, runtime_handler=handler)
+            )
+        except CriError as error:
+            self._recorder.event(
+                pod_reference(pod), "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"
+            )
+            raise SandboxFailedError(
+                f'failed to "CreatePodSandbox" for "{formatted(pod)}" with CreatePodSandboxError: "{error}"'
+            ) from None
+        self._timeline.end(uid, Stage.SANDBOX)
+        sandbox_id = SandboxID(response.pod_sandbox_id)
+        try:
+            status = await self._runtime.PodSandboxStatus(cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))
+        except CriError as error:
+            self._recorder.event(
+                pod_reference(pod), "Warning", "FailedPodSandBoxStatus", f"Unable to get pod sandbox status: {error}"
+            )
+            raise SandboxFailedError(f"unable to get the status of sandbox {sandbox_id}: {error}") from None
+        self._timeline.mark(uid, Stage.NETWORK)
+        return Sandbox(sandbox_id, config, sandbox_from_cri(status.status).ips)
+
+    async def _start_batch(
+        self, pod: Pod, runtime: PodRuntimeStatus, sandbox: Sandbox, batch: Sequence[ContainerToStart],
+        images: "dict[str, asyncio.Task[ImageOutcome]]", outcome: SyncOutcome, interrupt: Interrupt,
+    ) -> bool:
+        """Start containers side by side; False when nothing may be started after them."""
+        go_on = True
+
+        async def start_one(item: ContainerToStart) -> None:
+            nonlocal go_on
+            try:
+                await self._starter.start(pod, item, sandbox, runtime, images[item.container.name], interrupt)
+            except StartError as error:
+                outcome.container_failed(item.container.name, error)
+                if item.kind is ContainerKind.INIT and not is_sidecar(item.container):
+                    go_on = False
+            except SyncInterruptedError:
+                go_on = False
+
+        async with asyncio.TaskGroup() as group:
+            for item in batch:
+                group.create_task(start_one(item))
+        return go_on
+
+
+def batches(items: Sequence[ContainerToStart]) -> Iterator[list[ContainerToStart]]:
+    """Groups that may start side by side: init containers one by one, others up to the next postStart hook."""
+    batch: list[ContainerToStart] = []
+    for item in items:
+        if item.kind is ContainerKind.INIT or (batch and batch[-1].kind is not item.kind):
+            if batch:
+                yield batch
+            batch = []
+        batch.append(item)
+        has_hook = item.container.lifecycle is not None and item.container.lifecycle.post_start is not None
+        if item.kind is ContainerKind.INIT or has_hook:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,140 @@
+"""`podwright`: what this node runs, what a pod waits for, where its start time went.
+
+    podwright status | pods [-w] | explain POD | timeline POD [--svg FILE]     [-o table|json|yaml] [--socket PATH]
+
+Exit codes: 0 answered, 1 the agent has no answer (or none runs), 2 wrong usage.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kubelet.operator.client import DEFAULT_SOCKET, AskError, ask
+from kubelet.operator.render import explain_text, pods_table, status_text, timeline_text
+
+_SOCKET_VARIABLE = "PODWRIGHT_SOCKET"
+_TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "status": status_text, "pods": pods_table, "explain": explain_text, "timeline": timeline_text,
+}
+_CLEAR = "\x1b[H\x1b[J"
+_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+def parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--socket", default=os.environ.get(_SOCKET_VARIABLE, DEFAULT_SOCKET), metavar="PATH",
+                        help=f"the agent's socket, in its --root-dir (default: ${_SOCKET_VARIABLE} or %(default)s)")
+    common.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table")
+    top = argparse.ArgumentParser(prog="podwright", description="Ask the node agent that runs on this machine.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("status", parents=[common], help="the node, its health, and the pods that wait")
+    pods = commands.add_parser("pods", parents=[common], help="the pods of this node and what they wait for")
+    pods.add_argument("-w", "--watch", action="store_true", help="keep the table up to date until Ctrl-C")
+    pods.add_argument("--interval", type=_positive, default=0.5, metavar="SECONDS", help=argparse.SUPPRESS)
+    explain = commands.add_parser("explain", parents=[common],
+                                  help="what a pod waits for, since when, the last error, the next retry, what to do")
+    explain.add_argument("pod", metavar="POD", help="name, namespace/name, UID, or a beginning of the name")
+    timeline = commands.add_parser("timeline", parents=[common], help="where a pod's start time went")
+    timeline.add_argument("pod", metavar="POD", help="name, namespace/name, UID, or a beginning of the name")
+    timeline.add_argument("--svg", metavar="FILE", help="write it as a picture, too (- for standard output)")
+    return top
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if value <= 0:
+        raise ValueError(text)
+    return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(argv)
+    try:
+        if options.command == "pods" and options.watch:
+            return watch(options.socket, options.interval, sys.stdout)
+        return answer(options)
+    except AskError as error:
+        sys.stderr.write(f"podwright: {error}\n")
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has gone: nothing is left to say
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def answer(options: argparse.Namespace) -> int:
+    got = ask(options.socket, options.command, getattr(options, "pod", ""))
+    svg = getattr(options, "svg", None)
+    if svg:
+        _write_picture(got, svg)
+    if svg != "-":
+        sys.stdout.write(formatted(got, options.command, options.output) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def formatted(got: dict[str, Any], command: str, output: str) -> str:
+    """`got` as the operator asked to see it."""
+    if output == "json":
+        return json.dumps(got, indent=2, ensure_ascii=False)
+    if output == "yaml":
+        import yaml
+
+        return str(yaml.safe_dump(got, sort_keys=False, allow_unicode=True)).rstrip()
+    return _TEXTS[command](got)
+
+
+def _write_picture(got: dict[str, Any], target: str) -> None:
+    from kubelet.operator.picture import timeline_svg
+
+    picture = timeline_svg(got)
+    if target == "-":
+        sys.stdout.write(picture)
+        return
+    try:
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(picture)
+    except OSError as error:
+        raise AskError(f"the picture cannot be written to {target}: {error.strerror}") from None
+
+
+def watch(socket_path: str, interval: float, out: Any, sleep: Callable[[float], None] = time.sleep) -> int:
+    """The live table until Ctrl-C; it outlives restarts of the agent."""
+    terminal = out.isatty()
+    shown, seen_agent = "", False
+    if terminal:
+        out.write(_HIDE_CURSOR)
+    try:
+        while True:
+            size = shutil.get_terminal_size()
+            try:
+                got = ask(socket_path, "pods")
+                text, seen_agent = pods_table(got, size.columns if terminal else None), True
+            except AskError as error:
+                if not seen_agent:
+                    raise
+                text = f"{shown.partition(chr(10) * 2)[0]}\n\n{error}"
+            if terminal:
+                lines = text.splitlines()[: max(1, size.lines - 1)]
+                out.write(_CLEAR + "\n".join(lines) + "\n")
+            elif text != shown:
+                out.write(text + "\n\n")
+            out.flush()
+            shown = text
+            sleep(interval)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        if terminal:
+            out.write(_SHOW_CURSOR)
+            out.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What the operator's socket asks of the agent, and the plain values that travel over it.
+
+The CLI never imports this module (it reads JSON): keep the names of fields here and in `render` the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kubelet.api.types import Pod
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, WorkerView
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """The node in one page. `checks`: name of a health check to its error, "" when it passes."""
+
+    node_name: str
+    version: str
+    started_at: float
+    mode: str
+    runtime: str
+    runtime_endpoint: str
+    root_dir: str
+    pid: int
+    health: NodeHealth = field(default_factory=NodeHealth)
+    conditions: tuple[tuple[str, str, str], ...] = ()
+    checks: dict[str, str] = field(default_factory=dict)
+
+
+class OperatorView(Protocol):
+    """Answers from memory: none of these may wait for the runtime or the API server."""
+
+    def node(self) -> NodeFacts: ...
+
+    def pods(self) -> Sequence[Pod]:
+        """The pods of this node with their current status."""
+        ...
+
+    def worker(self, uid: str) -> WorkerView | None: ...
+
+    def events(self, uid: str) -> Sequence[EventView]: ...
+
+    def manifest_problems(self) -> Sequence[ManifestProblem]: ...

@@ -1,0 +1,275 @@
+"""The pod workers: one serial task per pod UID, which alone acts on its pod.
+
+    sync loop ── update(PodUpdate) ──▶ PodWorkers ──▶ worker(uid): syncer.sync_pod
+                                                              ▶ syncer.sync_terminating
+                                                              ▶ syncer.sync_terminated ──▶ forgotten by housekeeping
+
+The newest update wins; a sync that is overtaken by the end of its pod is interrupted. After a success the pod is
+synced again within 1 to 1.5 sync frequencies, after an error when its back-off says so (pod_workers.go completeWork).
+"A terminated UID never starts again" lives here alone; everybody else asks.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kubelet.api.meta import PodUID, formatted, full_name, is_static, pod_key, pod_uid
+from kubelet.api.types import Pod
+from kubelet.podworkers.interrupt import Interrupt, SyncInterruptedError
+from kubelet.podworkers.machine import PodUpdate, PodWork, UpdateKind, WorkPhase, observe, sync_succeeded
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 10.0
+NETWORK_RETRY_SECONDS = 1.0
+JITTER = 0.5
+
+
+class PodSyncError(Exception):
+    """A step failed. `retry_at` (monotonic seconds): when it is worth trying again; None for the usual back-off."""
+
+    def __init__(self, message: str, retry_at: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class PodSyncer(Protocol):
+    """The steps that a worker drives; each may run any number of times and raises PodSyncError to be run again."""
+
+    async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> bool:
+        """Bring the pod to what its spec says; True when it has ended for good."""
+
+    async def sync_terminating(self, work: PodWork, interrupt: Interrupt) -> None:
+        """Stop everything of the pod; returns when nothing runs."""
+
+    async def sync_terminated(self, work: PodWork) -> None:
+        """Give back volumes, cgroups and the API object."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """The mutable side of one pod's work; read by explain, written by PodWorkers alone."""
+
+    work: PodWork
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    pending: UpdateKind | None = None
+    interrupt: Interrupt | None = None
+    due_at: float | None = None
+    """Monotonic time of the next sync without news."""
+    syncing_since: float | None = None
+    phase_since: float = 0.0
+    last_error: str = ""
+    last_error_at: float = 0.0
+    retry_is_backoff: bool = False
+    waiters: list[asyncio.Event] = field(default_factory=list)
+
+
+class PodWorkers:
+    def __init__(
+        self,
+        syncer: PodSyncer,
+        sync_frequency: float = 60.0,
+        nothing_runs: Callable[[PodUID], bool] = lambda _: False,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+        on_finished: Callable[[PodUID], None] = lambda _: None,
+    ) -> None:
+        self._syncer, self._sync_frequency, self._nothing_runs = syncer, sync_frequency, nothing_runs
+        self._clock, self._jitter, self._on_finished = clock, jitter, on_finished
+        self._workers: dict[PodUID, Worker] = {}
+        self._starting_static: dict[str, list[PodUID]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Own the workers' tasks until cancelled; updates are taken only while this runs."""
+        async with asyncio.TaskGroup() as self._group:
+            await asyncio.Event().wait()
+
+    def update(self, update: PodUpdate) -> None:
+        """Tell the pod's worker; starts one for a pod that has none."""
+        uid = pod_uid(update.pod)
+        worker = self._workers.get(uid)
+        transition = observe(worker.work if worker else None, update, self._nothing_runs(uid) if not worker else False)
+        if worker is None:
+            worker = self._workers[uid] = Worker(transition.work, phase_since=self._clock())
+            if is_static(update.pod):
+                self._starting_static.setdefault(full_name(update.pod), []).append(uid)
+            if self._group is None:
+                raise RuntimeError("pod workers take updates only while they run")
+            self._group.create_task(self._run_worker(uid, worker), name=f"pod worker {pod_key(update.pod)}")
+        else:
+            self._adopt(worker, transition.work)
+        if transition.interrupt and worker.interrupt:
+            worker.interrupt.interrupt()
+        if transition.wake:
+            worker.pending = update.kind
+            worker.news.set()
+
+    async def kill_and_wait(self, update: PodUpdate, timeout: float) -> bool:
+        """Kill a pod (eviction, preemption) and wait until nothing of it runs; False when that took too long."""
+        done = asyncio.Event()
+        self.update(update)
+        worker = self._workers[pod_uid(update.pod)]
+        if worker.work.phase.is_terminated:
+            return True
+        worker.waiters.append(done)
+        try:
+            async with asyncio.timeout(timeout):
+                await done.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # What others may ask.
+
+    def view(self, uid: PodUID) -> Worker | None:
+        return self._workers.get(uid)
+
+    def knows(self, uid: PodUID) -> bool:
+        return uid in self._workers
+
+    def termination_requested(self, uid: PodUID) -> bool:
+        worker = self._workers.get(uid)
+        return worker is not None and worker.work.phase.termination_requested
+
+    def is_terminated(self, uid: PodUID) -> bool:
+        """Nothing of the pod runs and nothing ever will."""
+        worker = self._workers.get(uid)
+        return worker is not None and worker.work.phase.is_terminated
+
+    def could_have_running_containers(self, uid: PodUID) -> bool:
+        worker = self._workers.get(uid)
+        return worker is not None and not worker.work.phase.is_terminated
+
+    def uids(self) -> Iterable[PodUID]:
+        return tuple(self._workers)
+
+    def forget_gone(self, wanted: set[PodUID]) -> list[Pod]:
+        """Housekeeping: drop finished workers of pods that are no longer wanted.
+
+        Returns pods that were asked for again under the same UID while they terminated: they start anew.
+        """
+        restart: list[Pod] = []
+        for uid, worker in list(self._workers.items()):
+            if worker.work.phase is not WorkPhase.FINISHED:
+                continue
+            if worker.work.restart_requested:
+                restart.append(worker.work.pod)
+            if worker.work.restart_requested or uid not in wanted:
+                del self._workers[uid]
+        return restart
+
+    # The worker.
+
+    async def _run_worker(self, uid: PodUID, worker: Worker) -> None:
+        while worker.work.phase is not WorkPhase.FINISHED:
+            await self._wait_for_work(worker)
+            if worker.work.phase is WorkPhase.SYNC and not self._may_start(uid, worker.work):
+                worker.due_at = self._clock() + NETWORK_RETRY_SECONDS
+                continue
+            kind, worker.pending = worker.pending or UpdateKind.SYNC, None
+            worker.due_at = None
+            await self._sync(worker, kind)
+        self._leave_static_queue(uid, worker.work)
+        self._on_finished(uid)
+
+    async def _wait_for_work(self, worker: Worker) -> None:
+        """Until there is news or the next sync is due."""
+        delay = None if worker.due_at is None else max(0.0, worker.due_at - self._clock())
+        try:
+            async with asyncio.timeout(delay):
+                await worker.news.wait()
+        except TimeoutError:
+            pass
+        worker.news.clear()
+
+    async def _sync(self, worker: Worker, kind: UpdateKind) -> None:
+        """One step of the current phase, and what follows from how it ended."""
+        work = worker.work
+        worker.interrupt = interrupt = Interrupt()
+        worker.syncing_since = self._clock()
+        try:
+            terminal = await self._step(work, kind, interrupt)
+        except SyncInterruptedError:
+            worker.due_at = self._clock()
+        except PodSyncError as error:
+            self._note_failure(worker, error)
+        except Exception:
+            # A defect of ours in one pod's step must not take the other pods' workers down with it.
+            logger.exception("Sync of pod failed unexpectedly pod=%s", formatted(work.pod))
+            self._note_failure(worker, PodSyncError("internal error, see the log"))
+        else:
+            worker.last_error, worker.retry_is_backoff = "", False
+            self._advance(worker, terminal)
+        finally:
+            worker.interrupt = None
+            worker.syncing_since = None
+
+    async def _step(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> bool:
+        match work.phase:
+            case WorkPhase.SYNC:
+                return await self._syncer.sync_pod(work, kind, interrupt)
+            case WorkPhase.TERMINATING:
+                await self._syncer.sync_terminating(work, interrupt)
+            case WorkPhase.TERMINATED:
+                await self._syncer.sync_terminated(work)
+        return False
+
+    def _advance(self, worker: Worker, terminal: bool) -> None:
+        before = worker.work.phase
+        self._adopt(worker, sync_succeeded(worker.work, terminal))
+        if worker.work.phase is not before:
+            worker.due_at = self._clock()
+        else:
+            worker.due_at = self._clock() + self._sync_frequency * (1 + JITTER * self._jitter())
+
+    def _adopt(self, worker: Worker, work: PodWork) -> None:
+        if work.phase is not worker.work.phase:
+            worker.phase_since = self._clock()
+        worker.work = work
+        if work.phase.is_terminated:
+            for waiter in worker.waiters:
+                waiter.set()
+            worker.waiters.clear()
+
+    def _note_failure(self, worker: Worker, error: PodSyncError) -> None:
+        now = self._clock()
+        message = str(error)
+        if message != worker.last_error:
+            logger.warning("Sync of pod failed, will be retried pod=%s err=%s", formatted(worker.work.pod), message)
+        worker.last_error, worker.last_error_at = message, now
+        worker.retry_is_backoff = error.retry_at is not None
+        if error.retry_at is not None:
+            worker.due_at = min(max(error.retry_at, now), now + self._sync_frequency)
+        else:
+            worker.due_at = now + RETRY_SECONDS * (1 + JITTER * self._jitter())
+
+    # Static pods of one full name run one at a time, in the order in which they came.
+
+    def _may_start(self, uid: PodUID, work: PodWork) -> bool:
+        if not is_static(work.pod):
+            return True
+        queue = self._starting_static.get(full_name(work.pod), [])
+        while queue and queue[0] != uid and self._gone(queue[0]):
+            queue.pop(0)
+        return not queue or queue[0] == uid
+
+    def _gone(self, uid: PodUID) -> bool:
+        worker = self._workers.get(uid)
+        return worker is None or worker.work.phase is WorkPhase.FINISHED
+
+    def _leave_static_queue(self, uid: PodUID, work: PodWork) -> None:
+        if not is_static(work.pod):
+            return
+        queue = self._starting_static.get(full_name(work.pod), [])
+        if uid in queue:
+            queue.remove(uid)
+        if not queue:
+            self._starting_static.pop(full_name(work.pod), None)
+        for waiting in queue[:1]:
+            if worker := self._workers.get(waiting):
+                worker.news.set()

@@ -1,0 +1,216 @@
+"""The sync loop: everything that somebody learned about a pod becomes one message to that pod's worker.
+
+    sources ──▶ changes ─┐
+    pleg ─────▶ events ──┼──▶ SyncLoop ──▶ PodWorkers.update
+    probes ───▶ results ─┤
+    housekeeping ────────┘   (orphans, leftovers, mirrors of vanished static pods)
+
+It never touches the runtime itself. Order of handling within one batch of changes is that of the pods' creation, so
+that admission on a full node favours the older pods (pkg/kubelet/kubelet.go syncLoopIteration, HandlePod*).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeVar
+
+from kubelet.admission import Rejection
+from kubelet.api.meta import PodUID, is_mirror, pod_key, pod_uid
+from kubelet.api.types import Pod
+from kubelet.orphans import pod_from_runtime
+from kubelet.podmanager import PodManager
+from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
+from kubelet.sources import PodChange, PodOp
+from kubelet.timeline import Stage, Timeline
+from pleg import PodLifecycleEvent
+from pleg.state import PodRuntimeStatus
+from probes import ProbeResult
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+HOUSEKEEPING_SECONDS = 2.0
+"""Least time between two passes that something asked for."""
+HOUSEKEEPING_SAFETY_SECONDS = 60.0
+"""A pass is made this often even if nobody asked for one."""
+
+
+class PodConfig(Protocol):
+    changes: "asyncio.Queue[PodChange]"
+
+    def all_sources_seen(self) -> bool: ...
+
+
+class RuntimeView(Protocol):
+    """What PLEG knows."""
+
+    events: "asyncio.Queue[PodLifecycleEvent]"
+
+    def pods(self) -> Iterable[PodUID]: ...
+
+    def peek(self, uid: PodUID) -> PodRuntimeStatus: ...
+
+
+class Upkeep(Protocol):
+    """What the rest of the agent has to forget or tidy when pods go; given all pods that still matter."""
+
+    def reject(self, pod: Pod, rejection: Rejection) -> None: ...
+
+    def admit(self, pod: Pod) -> Rejection | None: ...
+
+    async def tidy(self, wanted: set[PodUID], possibly_running: set[PodUID]) -> None: ...
+
+    async def delete_mirrors(self, mirrors: list[Pod]) -> None: ...
+
+
+class SyncLoop:
+    def __init__(
+        self, config: PodConfig, pods: PodManager, workers: PodWorkers, runtime: RuntimeView,
+        probe_results: "asyncio.Queue[ProbeResult]", upkeep: Upkeep, timeline: Timeline,
+        on_probe_result: Callable[[ProbeResult], None],
+    ) -> None:
+        self._config, self._pods, self._workers, self._runtime = config, pods, workers, runtime
+        self._probe_results, self._upkeep, self._timeline = probe_results, upkeep, timeline
+        self._on_probe_result = on_probe_result
+        self._untidy = asyncio.Event()
+        self.last_turn = time.monotonic()
+        """Monotonic time of the last message handled; the healthz check `syncloop` reads it."""
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pump(self._config.changes, self._handle_change), name="pod changes")
+            group.create_task(self._pump(self._runtime.events, self._handle_event), name="pod lifecycle events")
+            group.create_task(self._pump(self._probe_results, self._handle_probe), name="probe results")
+            group.create_task(self._keep_house(), name="housekeeping")
+
+    async def _pump(self, queue: "asyncio.Queue[T]", handle: "Callable[[T], Awaitable[None]]") -> None:
+        while True:
+            message = await queue.get()
+            self.last_turn = time.monotonic()
+            await handle(message)
+
+    # Changes of what should run.
+
+    async def _handle_change(self, change: PodChange) -> None:
+        for pod in sorted(change.pods, key=lambda pod: pod.metadata.creation_timestamp):
+            logger.info("Pod %s source=%s pod=%s uid=%s", change.op.name, change.source, pod_key(pod), pod.metadata.uid)
+            match change.op:
+                case PodOp.ADD:
+                    self._added(pod)
+                case PodOp.UPDATE | PodOp.DELETE:
+                    self._changed(pod)
+                case PodOp.REMOVE:
+                    self._removed(pod)
+                case PodOp.RECONCILE:
+                    self._reconciled(pod)
+        if not change.pods:
+            self._untidy.set()
+
+    def _added(self, pod: Pod) -> None:
+        self._pods.put(pod)
+        if is_mirror(pod):
+            self._mirror_changed(pod)
+            return
+        uid = pod_uid(pod)
+        self._timeline.mark(uid, Stage.SEEN)
+        if not self._workers.termination_requested(uid) and not pod.metadata.deletion_timestamp:
+            rejection = self._upkeep.admit(pod)
+            if rejection is not None:
+                self._upkeep.reject(pod, rejection)
+                return
+        self._timeline.mark(uid, Stage.ADMITTED)
+        self._workers.update(PodUpdate(UpdateKind.CREATE, pod))
+
+    def _changed(self, pod: Pod) -> None:
+        self._pods.put(pod)
+        if is_mirror(pod):
+            self._mirror_changed(pod)
+            return
+        self._workers.update(PodUpdate(UpdateKind.UPDATE, pod))
+
+    def _removed(self, pod: Pod) -> None:
+        self._pods.remove(pod)
+        self._untidy.set()
+        if is_mirror(pod):
+            self._mirror_changed(pod)
+        elif self._workers.knows(pod_uid(pod)):
+            self._workers.update(PodUpdate(UpdateKind.KILL, pod))
+
+    def _reconciled(self, pod: Pod) -> None:
+        """Only the status differs from ours: a readiness gate may have changed, or somebody overwrote it."""
+        self._pods.put(pod)
+        if not is_mirror(pod) and self._workers.knows(pod_uid(pod)):
+            self._workers.update(PodUpdate(UpdateKind.SYNC, pod))
+
+    def _mirror_changed(self, mirror: Pod) -> None:
+        """A mirror never acts by itself: its static pod's worker looks at it."""
+        static = self._pods.static_of(mirror)
+        if static is not None:
+            self._workers.update(PodUpdate(UpdateKind.UPDATE, static))
+        else:
+            self._untidy.set()
+
+    # News of what runs.
+
+    async def _handle_event(self, event: PodLifecycleEvent) -> None:
+        pod = self._pods.get(PodUID(event.uid))
+        if pod is not None:
+            self._workers.update(PodUpdate(UpdateKind.SYNC, pod))
+        elif not self._workers.knows(PodUID(event.uid)):
+            self._untidy.set()
+
+    async def _handle_probe(self, result: ProbeResult) -> None:
+        self._on_probe_result(result)
+        pod = self._pods.get(PodUID(result.uid))
+        if pod is not None:
+            self._workers.update(PodUpdate(UpdateKind.SYNC, pod))
+
+    # Housekeeping.
+
+    def request_housekeeping(self) -> None:
+        """Something ended: look for what it left behind soon."""
+        self._untidy.set()
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(HOUSEKEEPING_SAFETY_SECONDS):
+                    await self._untidy.wait()
+            except TimeoutError:
+                pass
+            self._untidy.clear()
+            self.last_turn = time.monotonic()
+            if self._config.all_sources_seen():
+                await self._tidy()
+                await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            else:
+                # Without every source's word a pod that is not wanted cannot be told from one not heard of yet.
+                await asyncio.sleep(HOUSEKEEPING_SECONDS)
+                self._untidy.set()
+
+    async def _tidy(self) -> None:
+        """Kill what nobody wants, forget what is over, and let everybody clean up after pods that are gone."""
+        wanted = {pod_uid(pod) for pod in self._pods.pods()}
+        for restarted in self._workers.forget_gone(wanted):
+            if (pod := self._pods.get(pod_uid(restarted))) is not None:
+                self._added(pod)
+        for uid in self._workers.uids():
+            worker = self._workers.view(uid)
+            if uid not in wanted and worker and not worker.work.phase.termination_requested:
+                self._workers.update(PodUpdate(UpdateKind.KILL, worker.work.pod))
+        self._kill_orphans(wanted)
+        possibly_running = {uid for uid in self._workers.uids() if self._workers.could_have_running_containers(uid)}
+        await self._upkeep.tidy(wanted, possibly_running)
+        await self._upkeep.delete_mirrors(self._pods.orphaned_mirrors())
+
+    def _kill_orphans(self, wanted: set[PodUID]) -> None:
+        for uid in self._runtime.pods():
+            if uid in wanted or self._workers.knows(uid):
+                continue
+            status = self._runtime.peek(uid)
+            if not status.running_containers and not any(sandbox.ready for sandbox in status.sandboxes):
+                continue
+            orphan = pod_from_runtime(status)
+            logger.info("Pod is not wanted and will be stopped pod=%s uid=%s", pod_key(orphan), uid)
+            self._workers.update(PodUpdate(UpdateKind.KILL, orphan, runtime_only=True))
