@@ -99,11 +99,13 @@ def with_plugins(network: NetworkConf, more: tuple[PluginConf, ...]) -> NetworkC
 
 def _object(data: bytes, path: str) -> dict[str, Any]:
     try:
-        content = json.loads(data)
+        content = json.loads(data.decode())
     except json.JSONDecodeError as error:
         raise NetworkConfigError(path, f"line {error.lineno} column {error.colno}", error.msg) from None
     except UnicodeDecodeError as error:
         raise NetworkConfigError(path, f"byte {error.start}", "not UTF-8 text") from None
+    except RecursionError:
+        raise NetworkConfigError(path, "", "nested too deeply") from None
     if not isinstance(content, dict):
         raise NetworkConfigError(path, "", f"expected a JSON object, found {_kind(content)}")
     return content

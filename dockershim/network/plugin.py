@@ -121,11 +121,12 @@ class CNINetwork:
         attachment = self._attachment(pod)
         async with self._alone(pod.sandbox_id):
             await netns.bring_up_loopback(pod.netns)
-            self._pins.hold(pod.sandbox_id, pod.netns)
             for earlier in await self._cached(pod.sandbox_id):
                 if earlier.attachment.netns == pod.netns and await netns.global_addresses(pod.netns, POD_INTERFACE):
+                    self._pins.hold(pod.sandbox_id, pod.netns)
                     return self._remember(pod.sandbox_id, to_network_result(earlier.result))
-                await self._delete_cached(earlier, self._pins.path(pod.sandbox_id, pod.netns))
+                await self._delete_cached(earlier, self._pins.path(pod.sandbox_id, ""))
+            self._pins.hold(pod.sandbox_id, pod.netns)
             raw: Mapping[str, Any] | None = None
             try:
                 raw = await self._chain.add(network, attachment)

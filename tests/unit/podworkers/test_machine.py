@@ -85,7 +85,7 @@ def test_table_is_whole() -> None:
     assert set(TABLE) == {(phase, name) for phase in WorkPhase for name in UPDATES}
 
 
-@pytest.mark.parametrize(("key", "expected"), TABLE.items(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("key", "expected"), TABLE.items(), ids=str)
 def test_every_transition(key: tuple[WorkPhase, str], expected: tuple[WorkPhase, bool, bool]) -> None:
     phase, name = key
     work = PodWork(make_pod(), phase=phase, grace_seconds=None if phase is S else 30)

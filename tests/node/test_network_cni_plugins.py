@@ -1,0 +1,364 @@
+"""Debian's CNI plugins on real network namespaces that each test makes: a "host" and its "pods". Needs root."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from dockershim.network import (
+    CNINetwork,
+    NetworkError,
+    PluginDeadlineError,
+    PluginError,
+    PodNetwork,
+    PortMapping,
+    netns,
+)
+
+PLUGINS = Path("/usr/lib/cni")
+
+
+def holder():
+    """A process in a network namespace of its own; its path is the namespace."""
+    process = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 600"], stdout=subprocess.PIPE, process_group=0
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    return process
+
+
+def end(process):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@dataclass
+class Host:
+    """The namespace that plays the node: this very thread is in it while the test runs, and so are the plugins."""
+
+    path: Path
+
+    def run(self, *command):
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    @property
+    def links(self):
+        return {link["ifname"] for link in json.loads(self.run("ip", "-j", "link"))} - {"lo"}
+
+    @property
+    def rules(self):
+        """Rules about a pod; the chains that portmap shares among all pods are not of any."""
+        shared = ("CNI-HOSTPORT", ":PREROUTING", ":INPUT", ":OUTPUT", ":POSTROUTING")
+        lines = self.run("iptables-save", "-t", "nat").splitlines()
+        return [line for line in lines if "CNI-" in line and not any(word in line for word in shared)]
+
+    @property
+    def leases(self):
+        return {file.name for file in (self.path / "ipam").glob("*/*.*.*.*")}
+
+    @property
+    def records(self):
+        return {file.name for file in (self.path / "cache").glob("results/*")}
+
+    def configure(self, *plugins, name="pods", version="1.0.0", file="10-pods.conflist"):
+        directory = self.path / "net.d"
+        directory.mkdir(exist_ok=True)
+        content = {"cniVersion": version, "name": name, "plugins": list(plugins)}
+        (directory / file).write_text(json.dumps(content))
+
+    def bridge(self, *subnets, **more):
+        ranges = [[{"subnet": subnet}] for subnet in subnets or ("10.88.0.0/24",)]
+        ipam = {"type": "host-local", "dataDir": str(self.path / "ipam"), "ranges": ranges}
+        return {"type": "bridge", "bridge": "pwbr0", "isGateway": True, "ipMasq": True, "ipam": ipam} | more
+
+    def script(self, name, body):
+        directory = self.path / "bin"
+        directory.mkdir(exist_ok=True)
+        versions = '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0","1.1.0"]}'
+        file = directory / name
+        file.write_text(f"#!/bin/sh\nif [ $CNI_COMMAND = VERSION ]; then echo '{versions}'; exit; fi\n{body}\n")
+        file.chmod(0o755)
+
+    async def network(self, **options):
+        network = CNINetwork(self.path / "net.d", [self.path / "bin", PLUGINS], self.path / "cache", **options)
+        await network.start()
+        assert (await network.status()).ready, (await network.status()).message
+        return network
+
+
+PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
+
+
+@pytest.fixture
+def host(tmp_path):
+    process = holder()
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        netns._enter(f"/proc/{process.pid}/ns/net")
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        yield Host(tmp_path)
+    finally:
+        netns._enter(f"/proc/self/fd/{home}")
+        os.close(home)
+        end(process)
+
+
+@pytest.fixture
+def pods(host):
+    """Makes pods: `pods()` is one that waits for its network."""
+    processes = []
+
+    def make(**more):
+        process = holder()
+        processes.append(process)
+        sandbox_id = uuid.uuid4().hex
+        return PodNetwork(sandbox_id, "web", "default", "uid-1", f"/proc/{process.pid}/ns/net", **more)
+
+    make.processes = processes
+    yield make
+    for process in processes:
+        end(process)
+
+
+def in_pod(pod, *command):
+    pid = pod.netns.split("/")[2]
+    result = subprocess.run(["nsenter", "-t", pid, "-n", *command], check=True, capture_output=True, text=True)
+    return result.stdout
+
+
+async def test_bridge_host_local_portmap(host, pods):
+    host.configure(host.bridge("10.88.0.0/24", "fd00:88::/64"), PORTMAP)
+    network = await host.network()
+    pod = pods(port_mappings=(PortMapping("tcp", 80, 18080), PortMapping("udp", 53, 15353)))
+    result = await network.set_up(pod)
+    assert result.ips == ("10.88.0.2", "fd00:88::2")
+    assert await network.addresses(pod) == result.ips
+    assert "UP" in in_pod(pod, "ip", "link", "show", "lo")
+    assert "10.88.0.2" in in_pod(pod, "ip", "addr", "show", "eth0")
+    with socket.create_server(("10.88.0.1", 0)) as server:
+        await netns.visit(pod.netns, lambda: socket.create_connection(server.getsockname(), timeout=2).close())
+    assert any("18080" in rule for rule in host.rules)
+    assert host.records == {f"pods-{pod.sandbox_id}-eth0"}
+    fresh = await host.network()  # a new process of ours knows it from the cache
+    assert await fresh.addresses(pod) == result.ips
+    (host.path / "cache" / "results" / f"pods-{pod.sandbox_id}-eth0").rename(host.path / "aside")
+    fresh = await host.network()  # and without a cache from the namespace
+    assert await fresh.addresses(pod) == result.ips
+    (host.path / "aside").rename(host.path / "cache" / "results" / f"pods-{pod.sandbox_id}-eth0")
+
+    await network.tear_down(pod)
+    await network.tear_down(pod)
+    await (await host.network()).tear_down(pod)
+    assert (host.links, host.rules, host.leases, host.records) == ({"pwbr0"}, [], set(), set())
+
+
+async def test_set_up_twice_is_once(host, pods):
+    host.configure(host.bridge(), PORTMAP)
+    network = await host.network()
+    pod = pods()
+    first = await network.set_up(pod)
+    assert (await network.set_up(pod)).ips == first.ips
+    assert (await (await host.network()).set_up(pod)).ips == first.ips
+    assert host.leases == {"10.88.0.2"}
+
+
+async def test_sandbox_that_was_restarted_gets_a_new_network(host, pods):
+    host.configure(host.bridge(), PORTMAP)
+    network = await host.network()
+    pod = pods(port_mappings=(PortMapping("tcp", 80, 18080),))
+    await network.set_up(pod)
+    again = replace(pod, netns=pods().netns)
+    result = await network.set_up(again)
+    assert host.leases == set(result.ips)
+    await network.tear_down(again)
+    assert (host.rules, host.leases, host.records) == ([], set(), set())
+
+
+async def test_tear_down_when_the_pause_process_is_gone(host, pods):
+    """bridge's DEL leaves its masquerading rules behind without the namespace: ours is still there, held open."""
+    host.configure(host.bridge(), PORTMAP)
+    network = await host.network()
+    pod = pods(port_mappings=(PortMapping("tcp", 80, 18080),))
+    await network.set_up(pod)
+    end(pods.processes[0])
+    await network.tear_down(replace(pod, netns=""))
+    assert (host.links, host.rules, host.leases, host.records) == ({"pwbr0"}, [], set(), set())
+
+
+async def test_tear_down_by_a_new_process_without_namespace_after_the_configuration_changed(host, pods):
+    host.configure(host.bridge(ipMasq=False), PORTMAP)
+    network = await host.network()
+    pod = pods(port_mappings=(PortMapping("tcp", 80, 18080),))
+    await network.set_up(pod)
+    end(pods.processes[0])
+    del network
+    host.configure({"type": "ptp", "ipam": {"type": "static"}}, name="other")
+    fresh = await host.network()
+    await fresh.tear_down(replace(pod, netns="", port_mappings=()))
+    assert (host.rules, host.leases, host.records) == ([], set(), set())
+
+
+FAILURES = {
+    "refuses": ("""[ $CNI_COMMAND = DEL ] && exit; echo '{"code":9,"msg":"no room"}'; exit 1""", "no room"),
+    "crashes": ("[ $CNI_COMMAND = DEL ] && exit; kill -SEGV $$", "ended by SIGSEGV"),
+    "garbage": ("[ $CNI_COMMAND = DEL ] && exit; echo this is not JSON", "not JSON"),
+    "no address": ("""[ $CNI_COMMAND = DEL ] && exit; echo '{"cniVersion":"1.0.0"}'""", "no address"),
+    "hangs": ("[ $CNI_COMMAND = DEL ] && exit; sleep 600", "did not end within 1 s"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_failed_add_leaves_nothing(host, pods, failure):
+    body, expected = FAILURES[failure]
+    host.script("broken", body)
+    host.configure(host.bridge(), PORTMAP, {"type": "broken"})
+    network = await host.network(deadline_seconds=1.0)
+    pod = pods(port_mappings=(PortMapping("tcp", 80, 18080),))
+    with pytest.raises(PluginDeadlineError if failure == "hangs" else PluginError) as caught:
+        await network.set_up(pod)
+    assert str(caught.value).startswith(f"plugin type=\"broken\" failed (add) for sandbox '{pod.sandbox_id}': ")
+    assert expected in str(caught.value)
+    assert (host.links, host.rules, host.leases, host.records) == ({"pwbr0"}, [], set(), set())
+    host.configure(host.bridge(), PORTMAP)
+    await network._reload()
+    assert (await network.set_up(pod)).ips  # nothing is in the way of another try
+
+
+async def test_cancelled_add_leaves_nothing(host, pods):
+    host.script("slow", "[ $CNI_COMMAND = DEL ] && exit; sleep 600")
+    host.configure(host.bridge(), PORTMAP, {"type": "slow"})
+    network = await host.network()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await network.set_up(pods())
+    assert (host.links, host.rules, host.leases, host.records) == ({"pwbr0"}, [], set(), set())
+
+
+async def test_roll_back_that_fails_is_recorded_and_collected_later(host, pods):
+    host.script("broken", f"test -e {host.path}/repaired || exit 3")
+    host.configure(host.bridge(), {"type": "broken"})
+    network = await host.network()
+    pod = pods()
+    with pytest.raises(PluginError) as caught:
+        await network.set_up(pod)
+    assert "taking it down again failed too" in caught.value.__notes__[0]
+    assert host.records
+    (host.path / "repaired").touch()
+    await network.collect_garbage([])
+    assert (host.leases, host.records) == (set(), set())
+
+
+async def test_garbage_of_dead_sandboxes_is_collected_and_the_living_kept(host, pods):
+    host.configure(host.bridge(), PORTMAP)
+    network = await host.network()
+    dead, alive = pods(), pods()
+    await network.set_up(dead)
+    kept = await network.set_up(alive)
+    await network.collect_garbage([alive.sandbox_id])
+    assert (host.leases, host.records) == (set(kept.ips), {f"pods-{alive.sandbox_id}-eth0"})
+
+
+async def test_namespace_that_is_gone_is_named(host, pods):
+    host.configure(host.bridge())
+    network = await host.network()
+    with pytest.raises(NetworkError, match="/proc/0/ns/net: No such file"):
+        await network.set_up(PodNetwork("s", "web", "default", "uid", "/proc/0/ns/net"))
+    assert host.records == set()
+
+
+async def test_changed_conflist_is_used_by_the_next_pod(host, pods):
+    host.configure(host.bridge())
+    network = await host.network()
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(network.run())
+        await asyncio.sleep(0.2)
+        host.configure(host.bridge("10.99.0.0/24", bridge="pwbr1"), name="later", file="05-later.conflist")
+        await asyncio.sleep(0.5)
+        assert (await network.set_up(pods())).ips == ("10.99.0.2",)
+        following.cancel()
+
+
+async def test_stale_udp_connections_of_a_host_port_are_flushed(host, pods):
+    host.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    host.configure(host.bridge(), PORTMAP)
+    network = await host.network()
+    pod = pods(port_mappings=(PortMapping("udp", 53, 15353),))
+    await network.set_up(pod)
+    address = next(iter(await network.addresses(pod)))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(("10.88.0.1", 0))
+        client.sendto(b"x", ("10.88.0.1", 15353))
+        client.sendto(b"x", (address, 9))
+        listed = host.run("conntrack", "-L", "-p", "udp")
+        assert "dport=15353" in listed
+        await network.tear_down(pod)
+        listed = host.run("conntrack", "-L", "-p", "udp")
+        assert "dport=15353" not in listed
+        assert "dport=9 " in listed
+
+
+TOPOLOGIES = {
+    "ptp": lambda ipam: [{"type": "ptp", "ipMasq": True, "ipam": ipam}, PORTMAP],
+    "macvlan": lambda ipam: [{"type": "macvlan", "master": "uplink0", "ipam": ipam}],
+    "tuning": lambda ipam: [
+        {"type": "bridge", "bridge": "pwbr0", "ipam": ipam},
+        {"type": "tuning", "sysctl": {"net.ipv4.conf.eth0.log_martians": "1"}, "mtu": 1400},
+    ],
+    "firewall": lambda ipam: [{"type": "bridge", "bridge": "pwbr0", "ipam": ipam}, {"type": "firewall"}],
+    "bandwidth": lambda ipam: [
+        {"type": "bridge", "bridge": "pwbr0", "ipam": ipam},
+        {"type": "bandwidth", "capabilities": {"bandwidth": True}},
+    ],
+    "static": lambda _ipam: [
+        {
+            "type": "bridge",
+            "bridge": "pwbr0",
+            "capabilities": {"ips": True},
+            "ipam": {"type": "static"},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+async def test_each_plugin_gives_and_takes(host, pods, topology):
+    ipam = {"type": "host-local", "dataDir": str(host.path / "ipam"), "ranges": [[{"subnet": "10.88.0.0/24"}]]}
+    host.run("ip", "link", "add", "uplink0", "type", "veth", "peer", "name", "uplink1")
+    host.run("ip", "link", "set", "uplink0", "up")
+    host.configure(*TOPOLOGIES[topology](ipam))
+    network = await host.network()
+    annotations = {"kubernetes.io/ingress-bandwidth": "10M", "kubernetes.io/egress-bandwidth": "10M"}
+    pod = pods(annotations=annotations | {"podwright.dev/pod-ips": "10.88.0.2/24"})
+    before = host.links
+    assert (await network.set_up(pod)).ips == ("10.88.0.2",)
+    assert "10.88.0.2" in in_pod(pod, "ip", "addr", "show", "eth0")
+    if topology == "tuning":
+        assert "mtu 1400" in in_pod(pod, "ip", "link", "show", "eth0")
+    if topology == "bandwidth":
+        assert "tbf" in host.run("tc", "qdisc")
+    await network.check(pod)
+    await network.tear_down(pod)
+    assert (host.links - {"pwbr0"}, host.leases, host.records) == (before, set(), set())
+
+
+async def test_host_device_is_given_back(host, pods):
+    host.run("ip", "link", "add", "nic0", "type", "veth", "peer", "name", "nic1")
+    ipam = {"type": "static", "addresses": [{"address": "10.88.0.9/24"}]}
+    host.configure({"type": "host-device", "device": "nic0", "ipam": ipam})
+    network = await host.network()
+    pod = pods()
+    assert (await network.set_up(pod)).ips == ("10.88.0.9",)
+    assert host.links == {"nic1"}
+    await network.tear_down(pod)
+    assert host.links == {"nic0", "nic1"}
