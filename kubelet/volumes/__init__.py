@@ -6,3 +6,9 @@
     atomic     switches a set of files at once            ownership fsGroup
     subpath    bind-mounts a subPath safely               teardown  unmounts, never deletes behind a mount
 """
+
+from kubelet.volumes.content import ContentSource
+from kubelet.volumes.manager import VolumeManager
+from kubelet.volumes.types import MountedVolume, MountError, UnmountError, VolumeError
+
+__all__ = ["ContentSource", "MountError", "MountedVolume", "UnmountError", "VolumeError", "VolumeManager"]

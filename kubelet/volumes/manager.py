@@ -24,7 +24,7 @@ from kubelet.volumes.content import ContentSource
 from kubelet.volumes.payload import used_volumes
 from kubelet.volumes.setup import RunBlocking, VolumeSetup
 from kubelet.volumes.teardown import pods_on_disk, remove_pod_directory, tear_down_volumes, volumes_on_disk
-from kubelet.volumes.types import MountedVolume, MountError, UnsupportedVolumeError, VolumeError
+from kubelet.volumes.types import MountedVolume, MountError, UnmountError, UnsupportedVolumeError, VolumeError
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class VolumeManager:
     async def unmount_pod(self, uid: PodUID, *, wait: float = UNMOUNT_WAIT_SECONDS) -> None:
         """Take all volumes of the pod down; its containers must have ended. Idempotent.
 
-        A mount that is busy is tried again for `wait` seconds. Raises VolumeError with what is left."""
+        A mount that is busy is tried again for `wait` seconds. Raises UnmountError with what is left."""
         loop = asyncio.get_running_loop()
         deadline, delay = loop.time() + wait, FIRST_DELAY_SECONDS
         async with self._lock(uid):
@@ -161,7 +161,7 @@ class VolumeManager:
                     break
                 except VolumeError as error:
                     if loop.time() + delay > deadline:
-                        raise
+                        raise UnmountError(str(error)) from error
                     logger.warning("cannot take volumes down yet, trying again: %s pod_uid=%s", error, uid)
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, LONGEST_DELAY_SECONDS)
@@ -169,8 +169,11 @@ class VolumeManager:
             self._wakes.pop(uid, None)
 
     async def remove_pod_dir(self, uid: PodUID) -> None:
-        """Remove pods/<uid>. Raises VolumeError while a volume or a mount is left in it. Idempotent."""
-        await self._files(remove_pod_directory, self._syscalls, self._root, uid)
+        """Remove pods/<uid>. Raises UnmountError while a volume or a mount is left in it. Idempotent."""
+        try:
+            await self._files(remove_pod_directory, self._syscalls, self._root, uid)
+        except (VolumeError, OSError) as error:
+            raise UnmountError(str(error)) from error
 
     async def orphans(self, known: set[PodUID]) -> set[PodUID]:
         """Pods that have a directory here and that nobody knows any more."""

@@ -17,7 +17,7 @@ from kubelet.objects.errors import MissingObjectError, ObjectError
 from kubelet.syscalls import RecordingSyscalls
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.manager import FileWork, VolumeManager
-from kubelet.volumes.types import MountError, VolumeError
+from kubelet.volumes.types import MountError, UnmountError
 
 pytestmark = pytest.mark.looptime
 P = ParamSpec("P")
@@ -236,7 +236,7 @@ async def test_a_busy_mount_is_tried_again(node: Node) -> None:
     await node.manager.mount_pod(pod)
     path = str(node.manager.mounted(UID)["mem"].host_path)
     node.syscalls.failures[path] = errno.EBUSY
-    with pytest.raises(VolumeError, match="busy"):
+    with pytest.raises(UnmountError, match="busy"):
         await node.manager.unmount_pod(UID)
     assert set(node.manager.mounted(UID)) == {"mem"}
     async with asyncio.TaskGroup() as group:
