@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pleg.cache import PodCache
-
 from cri.errors import CriError
 from kubelet.actions import ProbeVerdicts, compute_pod_actions
 from kubelet.api.meta import PodUID, formatted, is_static, parse_time, pod_reference, pod_uid
@@ -26,11 +24,12 @@ from kubelet.cgroups import CgroupError
 from kubelet.events import EventRecorder
 from kubelet.executor.kill import Killer, KillError
 from kubelet.executor.sync import PodExecutor, SyncOutcome
-from kubelet.paths import make_pod_directories
+from kubelet.paths import pod_dir
 from kubelet.podmanager import PodManager
 from kubelet.podworkers import Interrupt, PodSyncError, PodWork, UpdateKind, Verdict
 from kubelet.timeline import Stage, Timeline
 from kubelet.volumes import MountError
+from pleg.cache import PodCache
 from pleg.state import PodRuntimeStatus
 
 logger = logging.getLogger(__name__)
@@ -214,7 +213,7 @@ class PodSync:
         if is_static(pod):
             do.mirrors.reconcile(pod)
         try:
-            await asyncio.to_thread(make_pod_directories, do.root_dir, pod)
+            await asyncio.to_thread(_make_directories, pod_dir(do.root_dir, uid))
         except OSError as error:
             message = f"error making pod data directories: {error}"
             do.recorder.event(pod_reference(pod), "Warning", "Failed", message)
@@ -228,7 +227,7 @@ class PodSync:
             do.recorder.event(
                 pod_reference(pod), "Warning", "FailedMount", f"Unable to attach or mount volumes: {error}"
             )
-            raise PodSyncError(f"unable to attach or mount volumes: {error}", error.retry_at) from None
+            raise PodSyncError(f"unable to attach or mount volumes: {error}", None) from None
 
     async def _publish_outcome(self, pod: Pod, memory: _Memory, interrupt: Interrupt) -> None:
         """The status as it is after what was just done."""
@@ -286,7 +285,7 @@ class PodSync:
         try:
             await do.volumes.unmount_pod(uid)
         except MountError as error:
-            raise PodSyncError(f"volumes are not unmounted yet: {error}", error.retry_at) from None
+            raise PodSyncError(f"volumes are not unmounted yet: {error}", None) from None
         do.references.unregister_pod(pod)
         self._step(uid, "removing the pod's cgroup")
         try:
@@ -299,3 +298,9 @@ class PodSync:
 
     def _step(self, uid: PodUID, what: str) -> None:
         self.steps[uid] = what
+
+
+def _make_directories(directory: Path) -> None:
+    """The pod's own directory and the two that plugins expect in it."""
+    for path in (directory, directory / "volumes", directory / "plugins"):
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240  # the tests look at a few small files themselves
+# the tests look at a few small files themselves
 """Whole sandboxes and containers: security, resources, mounts, and the request as it leaves."""
 
 import stat

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kubelet.containerspec import container_hash
 
 from kubelet.actions import KillReason, compute_pod_actions, restarts_after
 from kubelet.api.types import (
@@ -19,6 +18,7 @@ from kubelet.api.types import (
     PodSpec,
     Probe,
 )
+from kubelet.containerspec import container_hash
 from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID, SandboxStatus
 
 
