@@ -19,7 +19,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
-    """From /proc/PID/stat. `cpu_seconds` includes children that were waited for, such as an engine's short runc calls."""
+    """From /proc/PID/stat. `cpu_seconds` includes children that were waited for, such as short-lived runc calls."""
 
     pid: int
     parent: int
