@@ -2,7 +2,8 @@
 
 The position is rewritten often and in place: one `pwrite` of a fixed 84 bytes, which a kill leaves either old or new.
 It says: all of the source up to `source_offset` has become the first `target_size` bytes of the file with inode
-`target_inode`. What a killed process wrote beyond that shows in the file's size.
+`target_inode`. What a killed process wrote beyond that shows in the file's size. A negative size means that the first
+so many bytes made from there on are in the file before this one, which a rotation has renamed.
 """
 
 import contextlib
@@ -43,7 +44,7 @@ class Position:
     def decode(cls, data: bytes) -> "Position | None":
         """None when it is not one."""
         parts = data.split()
-        if len(data) != _POSITION_BYTES or len(parts) != 4 or not all(part.isdigit() for part in parts):
+        if len(data) != _POSITION_BYTES or len(parts) != 4 or not all(part.lstrip(b"-").isdigit() for part in parts):
             return None
         return cls(*map(int, parts))
 

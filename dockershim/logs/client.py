@@ -87,9 +87,13 @@ class ContainerLogs:
 
     async def stop_process(self) -> None:
         """End the log process too (an uninstall, a test); the next one continues where it stopped."""
-        with contextlib.suppress(LogError):
-            await self._call(protocol.STOP)
         self._disconnect()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(START_DEADLINE_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(self._state_dir / protocol.SOCKET_NAME)
+                writer.write(protocol.encode(Request(next(self._ids), protocol.STOP)))
+                await reader.read()
+                writer.close()
         if self._child is not None:
             await asyncio.to_thread(self._child.wait)
 
@@ -198,8 +202,7 @@ class ContainerLogs:
                 self._writer.write(protocol.encode(request))
                 return await answer
             except ConnectionError:
-                if request.op == protocol.STOP:
-                    return Response(request.id)
+                continue
             finally:
                 self._pending.pop(request.id, None)
 

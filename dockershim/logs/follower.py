@@ -43,6 +43,7 @@ class Follower:
         self._released = 0
         self._saved = Position()
         self._unwritten = b""
+        self._chunk_start = self._chunk_lines_bytes = 0
         self._resume_after = ""
         self._open_target(position)
         if position is not None:
@@ -70,7 +71,7 @@ class Follower:
         if self._source >= 0:
             os.close(self._source)
         self._source, self._source_inode = fd, status.st_ino
-        self._released = self._offset
+        self._released = 0
         if self._resume_after:
             self._seek_behind_what_is_there()
         return True
@@ -92,6 +93,7 @@ class Follower:
                 self._checkpoint()
             return False
         self.unreadable += converted.unreadable
+        self._chunk_start, self._chunk_lines_bytes = self._offset, len(converted.lines)
         self._offset += converted.consumed
         self._position_in_target += len(converted.lines)
         self._write(converted.lines)
@@ -110,6 +112,8 @@ class Follower:
         """The target has been renamed: whole lines are in it, the next go into a new file of the old name."""
         if self._unwritten:
             self._write(b"")
+        while self._skip and self.step():
+            pass
         self._checkpoint()
         self._switch_target()
         self._checkpoint()
@@ -141,7 +145,7 @@ class Follower:
         elif status.st_ino == position.target_inode:
             self._position_in_target = position.target_size
             self._skip = max(0, status.st_size - position.target_size)
-            if self._renamed and not self._skip:
+            if self._renamed and not self._skip:  # else when the lines that are there have been passed
                 self._switch_target()
         else:
             self._position_in_target = status.st_size
@@ -188,18 +192,25 @@ class Follower:
             return rest
         end = 0 if there.endswith(b"\n") else rest.index(b"\n") + 1  # a line goes on in the file that it began in
         os.write(self._target, rest[:end])
+        rest = rest[end:]
         self._switch_target()
-        self._position_in_target += len(rest) - end
-        return rest[end:]
+        # The new file begins in the middle of a chunk: seen from the chunk's start, before its own first byte.
+        before = len(rest) - self._chunk_lines_bytes
+        self._save(Position(self._source_inode, self._chunk_start, self._target_inode, before))
+        self._position_in_target += len(rest)
+        return rest
 
     # the source
 
     def _checkpoint(self) -> None:
         position = Position(self._source_inode, self._offset, self._target_inode, self._position_in_target)
         if position != self._saved and not self._unwritten:
-            checkpoint.save(self._position_fd, position)
-            self._saved = position
+            self._save(position)
         self._release()
+
+    def _save(self, position: Position) -> None:
+        checkpoint.save(self._position_fd, position)
+        self._saved = position
 
     def _release(self) -> None:
         """Give the blocks of what has been read (and checkpointed) back; most never reach the disk at all."""
