@@ -1,7 +1,7 @@
 """The executor's view of a Pod as CRI wants it: sandbox and container configs, runtime handler, images.
 
-Joins the pure translation (kubelet.containerspec) with what it needs from elsewhere: the node's resolv.conf, volumes,
-objects, services, pull secrets. Implements executor.sync's SandboxConfigs and Images, executor.start's ContainerConfigs.
+Joins the pure translation (kubelet.containerspec) with what it needs from elsewhere: the node's resolv.conf,
+volumes, objects, services, pull secrets. Implements executor.sync's SandboxConfigs and Images, executor.start's ContainerConfigs.
 """
 
 import logging
@@ -12,7 +12,6 @@ from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import formatted, pod_reference, pod_uid
 from kubelet.api.types import Pod, Secret
 from kubelet.containerspec import (
-    ContainerConfigError,
     ContainerInputs,
     NodeContext,
     ServiceEnvironment,
@@ -134,6 +133,8 @@ def _host_dns(context: NodeContext) -> ResolvConf:
     try:
         return parse_resolv_conf(context.resolv_conf.read_text())
     except OSError as error:
-        raise SandboxConfigError(f"cannot read the node's resolv.conf {context.resolv_conf}: {error.strerror}") from None
+        raise SandboxConfigError(
+            f"cannot read the node's resolv.conf {context.resolv_conf}: {error.strerror}"
+        ) from None
     except ResolvConfError as error:
         raise SandboxConfigError(f"{context.resolv_conf}: {error}") from None
