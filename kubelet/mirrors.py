@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from kubelet.api.meta import CONFIG_HASH, CONFIG_MIRROR, PodUID, formatted, full_name, pod_uid
+from kubelet.api.meta import PodUID, formatted, full_name, pod_uid
 from kubelet.api.types import Pod
 from kubelet.apiclient import ApiError
 from kubelet.podmanager import PodManager
+from kubelet.sources.mirror import is_mirror_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,24 +68,15 @@ class MirrorKeeper:
             return True
         mirror = self._pods.mirror_of(pod)
         try:
-            if mirror is not None and _is_outdated(mirror, pod):
+            if mirror is not None and not is_mirror_of(mirror, pod):
                 logger.info("Deleting the mirror of an older version pod=%s", formatted(pod))
                 await self._writer.delete(full_name(pod), mirror.metadata.uid)
                 mirror = None
-            if mirror is None:
-                await self._writer.create(pod)
+            return mirror is not None or await self._writer.create(pod)
         except ApiError as error:
             logger.warning("Mirror pod is not as it should be, will be tried again pod=%s err=%s",
                            formatted(pod), error)
             return False
-        return True
-
-
-def _is_outdated(mirror: Pod, static: Pod) -> bool:
-    """Whether the mirror is on its way out or of another version of its static pod."""
-    return bool(mirror.metadata.deletion_timestamp) or (
-        mirror.metadata.annotations.get(CONFIG_MIRROR) != static.metadata.annotations.get(CONFIG_HASH)
-    )
 
 
 class NoMirrors:
