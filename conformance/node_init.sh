@@ -67,6 +67,15 @@ if [ -n "$hierarchies" ]; then
 else
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
 fi
+
+# A kubelet sets these for the whole kernel; in a node it gets files of its own to write to.
+for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys \
+    kernel/keys/root_maxbytes; do
+    [ -e "/proc/sys/$setting" ] || continue
+    mkdir -p "$scratch/sysctl/${setting%/*}"
+    cat "/proc/sys/$setting" >"$scratch/sysctl/$setting"
+    mount --bind "$scratch/sysctl/$setting" "/proc/sys/$setting"
+done
 mount --make-rshared /
 
 echo "$name" >/etc/hostname

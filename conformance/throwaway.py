@@ -198,6 +198,11 @@ class ThrowawayNode:
         base = fourth & 0xFC
         return f"10.78.{third}.{base + 1}", f"10.78.{third}.{base + 2}"
 
+    @property
+    def _host_device(self) -> str:
+        """The host's end of `host_link`; device names have at most 15 characters."""
+        return "pw" + hashlib.sha256(self.name.encode()).hexdigest()[:10]
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -308,6 +313,12 @@ class ThrowawayNode:
         self._processes = [p for p in self._processes if p.returncode is None] + [process]
         return process
 
+    async def run_interactive(self, command: Sequence[str], cwd: str | Path = "/") -> int:
+        """Run a command in the node on the caller's terminal; returns its exit status."""
+        env = self._env({"TERM": os.environ.get("TERM", "dumb")})
+        process = await asyncio.create_subprocess_exec(*self._enter(command, cwd), env=env)
+        return await process.wait()
+
     async def start_engine(self) -> NodeProcess:
         """Start the node's dockerd (again) and wait until it answers."""
         process = await self.spawn(
@@ -397,7 +408,7 @@ class ThrowawayNode:
         resolv.write_text(f"nameserver {gateway}\n")
         if self._host_link:
             host_ip, node_ip = self.host_link_addresses
-            device = "pw" + hashlib.sha256(self.name.encode()).hexdigest()[:10]
+            device = self._host_device
             await _host("ip", "link", "add", device, "type", "veth", "peer", "name", "host0", "netns", str(self.pid))
             await _host("ip", "address", "add", f"{host_ip}/30", "dev", device)
             await _host("ip", "link", "set", device, "up")
@@ -405,6 +416,8 @@ class ThrowawayNode:
             await self.run(["ip", "link", "set", "host0", "up"])
 
     async def _remove_leftovers(self) -> None:
+        # The kernel removes the link some time after its namespace: either of us may find it gone.
+        await _host("ip", "link", "delete", self._host_device, check=False)
         await asyncio.to_thread(self._cgroups.remove)
         if self.scratch.exists():
             await asyncio.to_thread(shutil.rmtree, self.scratch)
@@ -527,10 +540,10 @@ def _kill_entered(nsenter_pid: int) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-async def _host(*command: str) -> None:
+async def _host(*command: str, check: bool = True) -> None:
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     _, err = await process.communicate()
-    if process.returncode:
+    if process.returncode and check:
         raise NodeError(f"`{' '.join(command)}` ended with {process.returncode}: {err.decode().strip()}")
 
 
@@ -551,13 +564,18 @@ async def _answers(socket: Path) -> bool:
             await writer.wait_closed()
 
 
-async def _command(options: argparse.Namespace) -> int:
+def _split(words: list[str], separator: str) -> tuple[list[str], str, list[str]]:
+    """str.partition for a list of words."""
+    if separator not in words:
+        return words, "", []
+    at = words.index(separator)
+    return words[:at], separator, words[at + 1 :]
+
+
+async def _command(options: argparse.Namespace, command: Sequence[str]) -> int:
     async with ThrowawayNode(options.name, None if options.no_engine else options.engine) as node:
         await node.write_cni()
-        process = await asyncio.create_subprocess_exec(
-            *node._enter(options.command or ["bash"], Path.cwd()), env=node._env({"TERM": os.environ.get("TERM", "")})
-        )
-        return await process.wait()
+        return await node.run_interactive(command or ["bash"], Path.cwd())
 
 
 def main() -> int:
@@ -565,9 +583,11 @@ def main() -> int:
     parser.add_argument("name")
     parser.add_argument("--engine", choices=("20.10", "29"), default="20.10")
     parser.add_argument("--no-engine", action="store_true")
-    parser.add_argument("command", nargs="*", help="default: a shell")
+    parser.usage = "%(prog)s NAME [--engine 20.10|29] [--no-engine] [-- CMD …]    (CMD is a shell by default)"
+    words, _, command = _split(sys.argv[1:], "--")
+    options = parser.parse_args(words)
     try:
-        return asyncio.run(_command(parser.parse_args()))
+        return asyncio.run(_command(options, command))
     except NodeError as error:
         print(error, file=sys.stderr)
         return 1

@@ -53,8 +53,8 @@ class SandboxStatus:
     ips: tuple[str, ...] = ()
     host_network: bool = False
     runtime_handler: str = ""
-    labels: Mapping[str, str] = field(default=_EMPTY)
-    annotations: Mapping[str, str] = field(default=_EMPTY)
+    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class ContainerStatus:
     user: ContainerUser | None = None
     resources: ContainerResources | None = None
     mounts: tuple[ContainerMount, ...] = ()
-    labels: Mapping[str, str] = field(default=_EMPTY)
-    annotations: Mapping[str, str] = field(default=_EMPTY)
+    labels: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
 
     @property
     def running(self) -> bool:
@@ -119,7 +119,8 @@ class PodRuntimeStatus:
     """All that the runtime has of one pod. Sandboxes and containers are sorted newest first.
 
     `observed_at` is the monotonic time (seconds) at which this was true: a worker that acted at t waits for a
-    status with observed_at > t. `ips` are those of the newest ready sandbox.
+    status with observed_at > t. `ips` are those of the newest sandbox; once no sandbox is ready any more they are the
+    last ones known, because a finished pod still reports the address that it had.
     """
 
     uid: str
@@ -132,7 +133,9 @@ class PodRuntimeStatus:
     @property
     def ips(self) -> tuple[str, ...]:
         newest = self.sandboxes[0] if self.sandboxes else None
-        return newest.ips if newest and newest.ready else ()
+        if newest is None or (not newest.ready and any(sandbox.ready for sandbox in self.sandboxes)):
+            return ()
+        return newest.ips
 
     def container(self, name: str) -> ContainerStatus | None:
         """The newest container of that name."""

@@ -34,7 +34,7 @@ class BuildError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class BuildSet:
-    """One Go module with the programs that it builds. `cgo` sets link statically, against libraries of packages.txt."""
+    """One Go module with the programs that it builds. `cgo` sets link statically."""
 
     name: str
     programs: tuple[str, ...]
@@ -87,7 +87,7 @@ SETS: dict[str, BuildSet] = {
             "runc",
             ("runc",),
             cgo=True,
-            tags=("seccomp",),
+            tags=("seccomp", "osusergo", "netgo"),
             variables=(("main.version", "1.5.2"),),
             linker_flags=("-extldflags -static",),
         ),
@@ -97,6 +97,7 @@ SETS: dict[str, BuildSet] = {
             tags=("no_btrfs", "no_devmapper", "no_zfs"),
             variables=(("github.com/containerd/containerd/v2/version.Version", "2.4.2"),),
         ),
+        BuildSet("agnhost", ("agnhost",)),
         BuildSet("cri-tools", ("crictl",), variables=(("sigs.k8s.io/cri-tools/pkg/version.Version", "1.36.0"),)),
         BuildSet(
             "moby",
@@ -104,7 +105,7 @@ SETS: dict[str, BuildSet] = {
             tags=("exclude_graphdriver_btrfs",),
             variables=(
                 ("github.com/moby/moby/v2/dockerversion.Version", "29.5.2"),
-                ("github.com/moby/moby/v2/dockerversion.PlatformName", "Docker Engine - Community"),
+                ("github.com/moby/moby/v2/dockerversion.PlatformName", "Docker"),
             ),
         ),
     )
@@ -201,4 +202,5 @@ def _go_build(build_set: BuildSet, output: Path) -> None:
             (output / built).rename(output / wanted)
     missing = [p for p in build_set.programs if not (output / p).exists()]
     if missing:
-        raise BuildError(f"building {build_set.name} left no {missing}; there is {sorted(p.name for p in output.iterdir())}")
+        there = sorted(p.name for p in output.iterdir())
+        raise BuildError(f"building {build_set.name} left no {missing}; there is {there}")

@@ -20,7 +20,7 @@ MAX_VALUES = 1_000_000
 
 _BOOLEANS = {word: truth for truth, words in ((True, "y yes on true"), (False, "n no off false"))
              for lower in words.split() for word in (lower, lower.capitalize(), lower.upper())}
-_INTEGER = re.compile(r"^[-+]?(?:0b[01_]+|0[xX][0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)$")
+_INTEGER = re.compile(r"^[-+]?(?:0[bB][01_]+|0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]+|0|[1-9][0-9_]*)$")
 _FLOAT = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?$"
                     r"|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$")
 
@@ -96,8 +96,8 @@ def documents(data: bytes) -> int:
     """How many YAML documents `data` holds, counted by their separators; 1 for JSON."""
     if data.lstrip()[:1] == b"{":
         return 1
-    parts = re.split(rb"^---(?:\s.*)?$", data, flags=re.MULTILINE)
-    return sum(1 for part in parts if re.search(rb"^\s*[^\s#]", part, flags=re.MULTILINE)) or 1
+    parts = re.split(rb"^---(?:[ \t].*)?$", data, flags=re.MULTILINE)
+    return sum(1 for part in parts if re.search(rb"^[ \t]*[^\s#]", part, flags=re.MULTILINE)) or 1
 
 
 def _position(error: yaml.MarkedYAMLError) -> str:

@@ -9,12 +9,11 @@ import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
-from kubelet.events import EventRecorder
-
 from cri.errors import CriError
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import AnyContainer, ContainerKind, container_field_path, pod_reference
 from kubelet.api.types import HTTPGetAction, IntOrString, LifecycleHandler, Pod
+from kubelet.events import EventRecorder
 from kubelet.version import KUBERNETES_VERSION
 
 if TYPE_CHECKING:

@@ -14,8 +14,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kubelet.events import EventRecorder
-
 from cri.client import RuntimeClient
 from cri.errors import CriError, NotFoundError
 from cri.v1 import api_pb2 as cri
@@ -30,6 +28,7 @@ from kubelet.api.meta import (
     pod_reference,
 )
 from kubelet.api.types import Container, Pod
+from kubelet.events import EventRecorder
 from kubelet.executor.hooks import HookError, run_hook
 from kubelet.podworkers import Interrupt
 from pleg.state import ContainerStatus

@@ -15,15 +15,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kubelet.events import EventRecorder
-from kubelet.timeline import Stage, Timeline
-
 from cri.client import RuntimeClient
 from cri.errors import CriError, NotFoundError
 from cri.v1 import api_pb2 as cri
 from kubelet.actions import PodActions
 from kubelet.api.meta import ContainerKind, formatted, is_sidecar, pod_reference, pod_uid
 from kubelet.api.types import Pod
+from kubelet.events import EventRecorder
 from kubelet.executor.kill import Killer, KillError
 from kubelet.executor.start import (
     ContainerToStart,
@@ -34,6 +32,7 @@ from kubelet.executor.start import (
     StartError,
 )
 from kubelet.podworkers import Interrupt, SyncInterruptedError
+from kubelet.timeline import Stage, Timeline
 from pleg.state import PodRuntimeStatus, SandboxID, sandbox_from_cri
 
 logger = logging.getLogger(__name__)

@@ -109,10 +109,10 @@ async def test_a_certificate_inside_the_kubeconfig_touches_no_disk(authority: Au
     async with serving(NamesItsCaller(), server_context(authority, tmp_path)) as server:
         file = kubeconfig(tmp_path, server.url, f"certificate-authority-data: {encode(authority.pem())}",
                           f"client-certificate-data: {encode(certificate)}, client-key-data: {encode(key)}")
-        before = os.listdir(tmp_path)
+        before = os.listdir(tmp_path)  # noqa: PTH208
         async with await ApiClient.from_kubeconfig(file) as client:
             assert await caller_name(client) == "system:node:inline"
-        assert os.listdir(tmp_path) == before
+        assert os.listdir(tmp_path) == before  # noqa: PTH208
     assert "PRIVATE KEY" not in repr(read(file))
 
 

@@ -1,0 +1,92 @@
+"""The arithmetic of cgroups: shares, quotas, weights, and the values of a pod's cgroup. Pure.
+
+Units: cpu in millicores, quota and period in microseconds, memory in bytes. Source: pkg/kubelet/cm/helpers_linux.go;
+the weight formula is that of containers (opencontainers/cgroups ConvertCPUSharesToCgroupV2Value).
+"""
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from kubelet.api.quantity import parse
+from kubelet.api.types import Pod
+from kubelet.cgroups.demand import QosClass, limit_declared, pod_limits, pod_requests, qos_class
+
+MIN_SHARES, MAX_SHARES = 2, 262_144
+SHARES_PER_CPU = 1024
+MIN_QUOTA = 1000
+"""Microseconds: the kernel refuses less."""
+DEFAULT_PERIOD = 100_000
+
+
+def cpu_shares(millicores: int) -> int:
+    return min(max(millicores * SHARES_PER_CPU // 1000, MIN_SHARES), MAX_SHARES)
+
+
+def cpu_quota(millicores: int, period: int = DEFAULT_PERIOD) -> int:
+    """0 means that there is no limit."""
+    return max(millicores * period // 1000, MIN_QUOTA) if millicores else 0
+
+
+def cpu_weight(shares: int) -> int:
+    """Shares as cgroup v2 weight, 1…10000: a curve through (2, 1), (1024, 100) and (262144, 10000)."""
+    if shares == 0:
+        return 0
+    if shares <= MIN_SHARES:
+        return 1
+    if shares >= MAX_SHARES:
+        return 10_000
+    log = math.log2(shares)
+    return math.ceil(10 ** ((log * log + 125 * log) / 612.0 - 7.0 / 34.0))
+
+
+def milli(amount: Fraction) -> int:
+    return math.ceil(amount * 1000)
+
+
+def hugepage_size(resource: str) -> int:
+    """`hugepages-2Mi` -> 2097152."""
+    return math.ceil(parse(resource.removeprefix("hugepages-")))
+
+
+def hugepage_name(size: int) -> str:
+    """A page size as the kernel names its cgroup files: 2097152 -> `2MB`."""
+    unit = 0
+    while size >= 1024 and unit < 5:
+        size //= 1024
+        unit += 1
+    return f"{size}{('B', 'KB', 'MB', 'GB', 'TB', 'PB')[unit]}"
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupValues:
+    """What is written into a cgroup; None leaves the kernel's default. `quota` -1 lifts the limit.
+
+    `hugepages` maps page size in bytes to a limit in bytes."""
+
+    shares: int | None = None
+    quota: int | None = None
+    period: int | None = None
+    memory: int | None = None
+    pids: int | None = None
+    hugepages: dict[int, int] = field(default_factory=dict)
+
+
+def pod_values(pod: Pod, *, cfs_quota: bool = True, period: int = DEFAULT_PERIOD, pids: int = -1) -> CgroupValues:
+    """The cgroup of a pod: limits only where they are known for all of its containers (ResourceConfigForPod)."""
+    requests, limits = pod_requests(pod), pod_limits(pod)
+    shares = cpu_shares(milli(requests.get("cpu", Fraction(0))))
+    quota = cpu_quota(milli(limits.get("cpu", Fraction(0))), period) if cfs_quota else -1
+    memory = math.ceil(limits.get("memory", Fraction(0)))
+    hugepages = {hugepage_size(name): math.ceil(amount)
+                 for name, amount in requests.items() if name.startswith("hugepages-")}
+    pids_limit = pids if pids > 0 else None
+    qos = qos_class(pod)
+    if qos is QosClass.BEST_EFFORT:
+        return CgroupValues(shares=MIN_SHARES, pids=pids_limit, hugepages=hugepages)
+    cpu_limited = qos is QosClass.GUARANTEED or limit_declared(pod, "cpu")
+    memory_limited = qos is QosClass.GUARANTEED or limit_declared(pod, "memory")
+    return CgroupValues(
+        shares=shares, quota=quota if cpu_limited else None, period=period if cpu_limited else None,
+        memory=memory if memory_limited else None, pids=pids_limit, hugepages=hugepages,
+    )

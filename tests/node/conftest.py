@@ -1,0 +1,58 @@
+"""Fixtures for tests that need a machine: root, an engine, network namespaces. Each gets a throw-away one.
+
+The nodes are not bound to an event loop, so that tests on their own loops may share one.
+"""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from conformance import builds, images
+from conformance.throwaway import ThrowawayNode
+
+ENGINES = ("20.10", "29")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if items and os.geteuid() != 0:
+        pytest.exit("tests/node makes namespaces, mounts and control groups: run it as root", returncode=1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=ENGINES)
+async def engine_node(request: pytest.FixtureRequest) -> AsyncIterator[ThrowawayNode]:
+    """A node with an engine, a pod network and the test images; a test that uses it runs on each engine.
+
+    Shared by all tests of the session: a test removes what it makes.
+    """
+    if request.param == "29":
+        builds.ensure(["moby", "containerd", "runc"])
+    async with ThrowawayNode(f"node-test-{request.param.replace('.', '-')}", engine=request.param) as node:
+        await node.write_cni()
+        await images.load_into_engine(node.docker_socket, node_images())
+        yield node
+
+
+@pytest_asyncio.fixture
+async def fresh_node() -> AsyncIterator[ThrowawayNode]:
+    """A node of the test's own, with Engine 20.10, a pod network and the test images; takes about two seconds."""
+    async with ThrowawayNode("node-test-fresh") as node:
+        await node.write_cni()
+        await images.load_into_engine(node.docker_socket, node_images())
+        yield node
+
+
+@pytest_asyncio.fixture
+async def bare_node() -> AsyncIterator[ThrowawayNode]:
+    """A node of the test's own without an engine; takes a tenth of a second."""
+    async with ThrowawayNode("node-test-bare", engine=None) as node:
+        yield node
+
+
+def node_images() -> list[images.Image]:
+    return [
+        images.busybox("docker.io/library/busybox:stable", "localhost/podwright/busybox:1"),
+        images.web(),
+        images.pause(),
+    ]
