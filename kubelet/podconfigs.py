@@ -1,7 +1,8 @@
 """The executor's view of a Pod as CRI wants it: sandbox and container configs, runtime handler, images.
 
 Joins the pure translation (kubelet.containerspec) with what it needs from elsewhere: the node's resolv.conf,
-volumes, objects, services, pull secrets. Implements executor.sync's SandboxConfigs and Images, executor.start's ContainerConfigs.
+volumes, objects, services, pull secrets. Implements SandboxConfigs and Images of executor.sync, and ContainerConfigs of
+executor.start.
 """
 
 import logging
