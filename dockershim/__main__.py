@@ -37,17 +37,26 @@ def main(argv: list[str] | None = None) -> int:
         logger.warning("%s", remark)
     try:
         asyncio.run(_serve(flags))
-    except* (OSError, ValueError) as group:
-        for error in _leaves(group):
-            logger.error("dockershim cannot run: %s", error)
-        return 1
+    except (OSError, ValueError) as error:
+        return _cannot_run(error)
+    except ExceptionGroup as group:
+        known, others = group.split((OSError, ValueError))
+        if others is not None or known is None:
+            raise
+        return _cannot_run(*_leaves(known))
     return 0
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
+def _cannot_run(*errors: Exception) -> int:
+    for error in errors:
+        logger.error("dockershim cannot run: %s", error)
+    return 1
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:
+    found: list[Exception] = []
     for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+        found += _leaves(error) if isinstance(error, ExceptionGroup) else [error]
     return found
 
 
@@ -67,13 +76,11 @@ async def _serve(flags: Flags) -> None:
     from dockershim.shim import Dockershim, Settings
 
     root = Path(flags.root_directory)
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    network = CNINetwork(
-        Path(flags.cni_conf_dir), [Path(part) for part in flags.cni_bin_dir.split(",") if part], Path(flags.cni_cache_dir)
-    )
+    await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True, mode=0o700)
+    plugins = [Path(part) for part in flags.cni_bin_dir.split(",") if part]
+    network = CNINetwork(Path(flags.cni_conf_dir), plugins, Path(flags.cni_cache_dir))
     if flags.pod_cidr:
         network.set_pod_cidr(flags.pod_cidr)
-    logs = ContainerLogs(root / "logs", Path("/var/lib/docker"))
     settings = Settings(
         listen=normalize_endpoint(flags.container_runtime_endpoint).removeprefix("unix://"),
         docker_endpoint=flags.docker_endpoint,
@@ -84,7 +91,7 @@ async def _serve(flags: Flags) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    shim = Dockershim(settings, network, logs, background=(logs.run,))
+    shim = Dockershim(settings, network, lambda engine_root: ContainerLogs(root / "logs", engine_root))
     await shim.run(_notify_ready, stop)
     logger.info("stopped")
 

@@ -85,7 +85,7 @@ class ContainerLifecycle:
         record = await self._find(container_id)
         if not record.is_running:
             raise FailedPreconditionError(f"container {record.id} does not run: its log is complete")
-        await self._logs.reopen(record.id)
+        await self._logs.reopen(record.id, record.status.log_path or None)
 
     async def _find(self, container_id: str) -> ContainerRecord:
         known = self._inventory.containers.get(container_id)

@@ -1,6 +1,6 @@
 """Command line of the dockershim: cri-dockerd's flags where they mean the same, in Go's (pflag's) style.
 
-`--x=y`, `--x y`, `--x=false`, `-v 4`, `-v=4`, `--` ends the flags. Pure: `parse(argv)` gives `Flags` or raises FlagError.
+`--x=y`, `--x y`, `--x=false`, `-v 4`, `-v=4`; `--` ends the flags. Pure: `parse(argv)` gives `Flags` or FlagError.
 """
 
 from collections.abc import Callable, Sequence

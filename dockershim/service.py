@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - gRPC gives every method a request and a context
 """The two CRI services: each RPC unpacks its request, calls the verb that does the work, packs the answer."""
 
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from dockershim import container_view, sandbox_view
 if TYPE_CHECKING:
     from dockershim.shim import Dockershim
 
+_METRICS = "metrics by CRI are not served by this version; the stats RPCs are"
 _STREAMING = "streaming (exec, attach, port-forward) is not served by this version; ExecSync and container logs are"
 
 
@@ -143,7 +145,7 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def CheckpointContainer(
         self, request: cri.CheckpointContainerRequest, context: Any
     ) -> cri.CheckpointContainerResponse:
-        raise UnimplementedError("container checkpoints are not possible: Docker Engine exports none that CRI could name")
+        raise UnimplementedError("container checkpoints are not possible with Docker Engine")
 
     # stats and events
 
@@ -172,6 +174,22 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
         self, request: cri.StreamPodSandboxStatsRequest, context: Any
     ) -> AsyncIterator[cri.StreamPodSandboxStatsResponse]:
         yield cri.StreamPodSandboxStatsResponse(pod_sandbox_stats=await self._shim.stats.sandboxes(request.filter))
+
+    async def ListMetricDescriptors(
+        self, request: cri.ListMetricDescriptorsRequest, context: Any
+    ) -> cri.ListMetricDescriptorsResponse:
+        raise UnimplementedError(_METRICS)
+
+    async def ListPodSandboxMetrics(
+        self, request: cri.ListPodSandboxMetricsRequest, context: Any
+    ) -> cri.ListPodSandboxMetricsResponse:
+        raise UnimplementedError(_METRICS)
+
+    async def StreamPodSandboxMetrics(
+        self, request: cri.StreamPodSandboxMetricsRequest, context: Any
+    ) -> AsyncIterator[cri.StreamPodSandboxMetricsResponse]:
+        raise UnimplementedError(_METRICS)
+        yield  # an async generator, as the stream's caller expects
 
     async def GetContainerEvents(
         self, request: cri.GetEventsRequest, context: Any

@@ -9,7 +9,7 @@ The server answers before the engine does: until then every verb but Status is U
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
 from dockershim.container_create import ContainerCreator
 from dockershim.container_lifecycle import ContainerLifecycle
-from dockershim.engine import EngineClient, EngineError, EventStream
+from dockershim.engine import EngineClient, EngineError, EngineUnavailableError, EventStream
+from dockershim.engine_logs import EngineLogs, RunningLogs
 from dockershim.errors import to_cri_error
 from dockershim.event_hub import EventHub
 from dockershim.exec_sync import ExecRunner
@@ -32,7 +33,7 @@ from dockershim.inventory import Inventory
 from dockershim.logs import LogError, LogTarget
 from dockershim.network import NetworkError, NetworkPlugin
 from dockershim.pause.image import PauseImage
-from dockershim.ports import Cleanups, EngineState, LogPort
+from dockershim.ports import Cleanups, EngineState
 from dockershim.runtime_info import RuntimeInfo
 from dockershim.sandbox_run import SandboxRunner, network_of
 from dockershim.sandbox_stop import SandboxStopper
@@ -64,12 +65,12 @@ class Dockershim:
         self,
         settings: Settings,
         network: NetworkPlugin,
-        logs: LogPort,
-        background: tuple[Callable[[], Awaitable[None]], ...] = (),
+        make_logs: Callable[[Path], RunningLogs],
         observe: Observer | None = None,
     ) -> None:
-        """`background` are coroutine functions of `network` and `logs` that run beside the server."""
-        self.network, self._logs, self._background = network, logs, background
+        """`make_logs(engine_root)` gives the container logs of an engine that keeps its files there."""
+        self.network = network
+        self._logs = logs = EngineLogs(make_logs)
         self.engine = engine = EngineClient(settings.docker_endpoint)
         self.state = state = EngineState(f"the Docker engine at {settings.docker_endpoint} has not answered yet")
         self._cleanups = cleanups = Cleanups()
@@ -103,7 +104,7 @@ class Dockershim:
                 group.create_task(self._cleanups.run()),
                 group.create_task(self.inventory.run()),
                 group.create_task(self.network.run()),
-                *(group.create_task(_as_coroutine(work)) for work in self._background),
+                group.create_task(self._logs.run()),
                 group.create_task(stream.run()),
             ]
             try:
@@ -115,6 +116,7 @@ class Dockershim:
                 await self.server.stop()
                 for task in reversed(tasks):
                     task.cancel()
+        await self._logs.close()
         await self.engine.close()
 
     async def _drain(self, container_id: str) -> None:
@@ -131,15 +133,19 @@ class Dockershim:
         facts = facts_from(info, self.engine.api, read_oom_score_adj_floor())
         self.pause.forget()
         self.image_cache.changed()
-        await self.inventory.resync()
-        await self._adopt()
-        await self._logs.recover(
-            [
-                LogTarget(record.id, record.status.log_path)
-                for record in self.inventory.containers.values()
-                if record.status.log_path
-            ]
-        )
+        try:
+            await self._logs.use(Path(facts.root_dir))
+            await self.inventory.resync()
+            await self._adopt()
+            await self._logs.recover(
+                [
+                    LogTarget(record.id, record.status.log_path)
+                    for record in self.inventory.containers.values()
+                    if record.status.log_path
+                ]
+            )
+        except LogError as error:
+            raise EngineUnavailableError(f"container logs cannot be followed: {error}") from error
         self.state.is_ready(facts)
         logger.info(
             "engine ready version=%s cgroup_driver=%s store=%s",
@@ -165,7 +171,8 @@ class Dockershim:
             except NetworkError as error:
                 logger.warning("addresses of an adopted sandbox are not known sandbox=%s error=%s", record.id, error)
             await self.checkpoints.save(SandboxCheckpoint(record.id, True, ips))
-            logger.info("sandbox adopted sandbox=%s pod=%s/%s", record.id, record.metadata.namespace, record.metadata.name)
+            pod = f"{record.metadata.namespace}/{record.metadata.name}"
+            logger.info("sandbox adopted sandbox=%s pod=%s", record.id, pod)
 
     async def _tidy_up(self) -> None:
         """Networks whose sandbox was removed while we were away, and the pause image before the first pod asks."""
@@ -174,9 +181,5 @@ class Dockershim:
             await self.pause.ensure()
         except (NetworkError, EngineError, CriError) as error:
             logger.warning("not tidy yet error=%s", error)
-
-
-async def _as_coroutine(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
 
 
