@@ -1,0 +1,6 @@
+"""The pod statuses that the kubelet publishes: `generate` makes them (pure), `manager` sends them."""
+
+from kubelet.podstatus.context import ProbeFlags, StatusContext
+from kubelet.podstatus.generate import generate_pod_status, rejected_status, with_container_flag
+
+__all__ = ["ProbeFlags", "StatusContext", "generate_pod_status", "rejected_status", "with_container_flag"]
