@@ -42,7 +42,7 @@ Reasons = dict[str, tuple[str, str]]
 class Statuses(Protocol):
     """Makes and keeps the statuses of pods."""
 
-    def generate(
+    async def generate(
         self, pod: Pod, runtime: PodRuntimeStatus, reasons: Reasons, *, terminated: bool, verdict: Verdict | None
     ) -> PodStatus: ...
 
@@ -146,7 +146,7 @@ class PodSync:
         runtime = await self._runtime_status(pod, memory, interrupt)
         do.probes.update(pod, runtime)
         verdict = self._deadline_verdict(pod, runtime)
-        status = do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=verdict)
+        status = await do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=verdict)
         do.statuses.set(pod, status)
         if status.phase in ("Failed", "Succeeded"):
             return True
@@ -234,7 +234,7 @@ class PodSync:
         runtime = await self._runtime_status(pod, memory, interrupt)
         self._do.probes.update(pod, runtime)
         self._do.statuses.set(
-            pod, self._do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=None)
+            pod, await self._do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=None)
         )
 
     def _retry_at(self, outcome: SyncOutcome) -> float | None:
@@ -247,7 +247,7 @@ class PodSync:
         memory = self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, interrupt)
         if not work.runtime_only:
-            status = do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=work.verdict)
+            status = await do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=work.verdict)
             do.statuses.set(pod, status)
             do.probes.stop_liveness_and_startup(uid)
         memory.last = runtime
@@ -262,7 +262,7 @@ class PodSync:
             names = ", ".join(container.name for container in stopped.running_containers)
             raise PodSyncError(f"containers are still running after they were stopped: {names}")
         if not work.runtime_only:
-            do.statuses.set(pod, do.statuses.generate(pod, stopped, {}, terminated=True, verdict=work.verdict))
+            do.statuses.set(pod, await do.statuses.generate(pod, stopped, {}, terminated=True, verdict=work.verdict))
         self.steps.pop(uid, None)
 
     async def _kill(self, pod: Pod, runtime: PodRuntimeStatus, grace: int | None, interrupt: Interrupt) -> None:
@@ -280,7 +280,7 @@ class PodSync:
         pod, uid, do = work.pod, pod_uid(work.pod), self._do
         memory = self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, Interrupt())
-        do.statuses.set(pod, do.statuses.generate(pod, runtime, {}, terminated=True, verdict=work.verdict))
+        do.statuses.set(pod, await do.statuses.generate(pod, runtime, {}, terminated=True, verdict=work.verdict))
         self._step(uid, "unmounting volumes")
         try:
             await do.volumes.unmount_pod(uid)
