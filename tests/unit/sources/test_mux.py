@@ -61,7 +61,8 @@ def test_of_pods_with_one_name_the_first_counts() -> None:
 
 # A UID never changes its name; two UIDs may share one.
 NAMES = {"1": "a", "2": "a", "3": "b", "4": "c"}
-PODS = st.builds(lambda uid, **more: pod(NAMES[uid], uid, **more), uid=st.sampled_from("1234"), image=st.sampled_from("ij"),
+PODS = st.builds(lambda uid, **more: pod(NAMES[uid], uid, **more), uid=st.sampled_from("1234"),
+                 image=st.sampled_from("ij"),
                  phase=st.sampled_from(["", "Running"]), deleted=st.sampled_from(["", "2020-01-01T00:00:00Z"]))
 SETS = st.lists(PODS, max_size=5, unique_by=lambda item: item.metadata.uid)
 
