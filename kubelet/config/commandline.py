@@ -100,6 +100,8 @@ def _read(flag: Flag, text: str, previous: Any) -> Any:
             return _integer(text, _LIMITS[flag.kind])
         case Kind.DURATION:
             return Duration.parse(text)
+        case Kind.REPEATED:
+            return [*(previous or []), text]
         case Kind.STRINGS:
             return [*(previous or []), *_list(text)]
         case Kind.MAP | Kind.MAP_LESS:
