@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from conformance import builds
 from conformance.cluster import Cluster
 from conformance.control_plane import apiserver_flags
+from kubelet.api.codec import convert
+from kubelet.api.defaults import with_defaults
 from kubelet.api.meta import CONFIG_MIRROR
 from kubelet.api.types import ConfigMap, Node, NodeStatus, ObjectMeta, Pod
 from kubelet.apiclient import (
@@ -157,6 +160,55 @@ async def test_a_node_reads_its_pods_and_shows_its_static_ones(admin: ApiClient,
         task.cancel()
     with pytest.raises(ForbiddenError):
         await node.list(paths.secret("default"), ConfigMap)
+
+
+RICH = {
+    "metadata": {"name": "rich", "namespace": "default"},
+    "spec": {
+        "automountServiceAccountToken": False, "schedulerName": "nobody", "hostNetwork": True,
+        "resources": {"limits": {"cpu": "4", "memory": "1Gi"}},
+        "initContainers": [{"name": "i", "image": "i", "resources": {"requests": {"cpu": "2500m"}}},
+                           {"name": "s", "image": "host:5000/s@sha256:" + "0" * 64, "restartPolicy": "Always",
+                            "startupProbe": {"tcpSocket": {"port": 1}}}],
+        "containers": [
+            {"name": "a", "image": "a:1", "ports": [{"containerPort": 80}],
+             "resources": {"limits": {"cpu": "1", "memory": "64Mi"}, "requests": {"cpu": "100m"}},
+             "env": [{"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+             "livenessProbe": {"httpGet": {"port": 80}}, "readinessProbe": {"grpc": {"port": 80}, "periodSeconds": 3},
+             "lifecycle": {"preStop": {"httpGet": {"port": 80}}, "postStart": {"exec": {"command": ["x"]}}}},
+            {"name": "b", "image": "b:latest", "terminationMessagePolicy": "FallbackToLogsOnError",
+             "volumeMounts": [{"name": "e", "mountPath": "/e"}]}],
+        "volumes": [
+            {"name": "e"}, {"name": "h", "hostPath": {"path": "/etc"}}, {"name": "s", "secret": {"secretName": "x"}},
+            {"name": "c", "configMap": {"name": "x", "items": [{"key": "k", "path": "p"}]}},
+            {"name": "d", "downwardAPI": {"items": [{"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+            {"name": "p", "projected": {"sources": [
+                {"serviceAccountToken": {"path": "t"}},
+                {"downwardAPI": {"items": [{"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]}}]}},
+            {"name": "i", "image": {"reference": "x:1"}}],
+    },
+}
+
+
+async def test_our_defaults_are_the_api_servers(admin: ApiClient) -> None:
+    await until_exists(admin, paths.namespaced("serviceaccounts", "default", "default"))
+    stored = await admin.create(paths.pod("default"), RICH, Pod)
+    # What admission plugins add is none of the defaults.
+    admitted = replace(stored.spec, service_account_name="", service_account="", priority=None, preemption_policy="",
+                       tolerations=())
+    ours = with_defaults(convert(RICH, Pod)).spec
+    for field in ours.__struct_fields__:
+        assert getattr(ours, field) == getattr(admitted, field), field
+
+
+async def until_exists(admin: ApiClient, path: str) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await admin.get_raw(path)
+                return
+            except NotFoundError:
+                await asyncio.sleep(0.1)
 
 
 async def test_a_reflector_survives_a_restart_of_the_server(control_plane: Cluster, admin: ApiClient) -> None:
