@@ -148,7 +148,7 @@ def _annotated(pod: Pod, source: Source, existing: Mapping[str, str]) -> Pod:
 
 def _change(old: Pod, new: Pod) -> PodOp | None:
     if _means_the_same(old, new):
-        return PodOp.RECONCILE if old.status != new.status else None
+        return PodOp.RECONCILE if old.status is not new.status and old.status != new.status else None
     return PodOp.DELETE if new.metadata.deletion_timestamp else PodOp.UPDATE
 
 
