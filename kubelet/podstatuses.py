@@ -44,8 +44,7 @@ class PodStatuses:
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
             verdict=verdict, recursive_read_only=self._recursive_read_only(),
         )
-        previous = self._manager.get(pod_uid(pod)) or pod.status
-        return generate_pod_status(pod, runtime, previous, context)
+        return generate_pod_status(pod, runtime, self._manager.previous(pod), context)
 
     def set(self, pod: Pod, status: PodStatus) -> None:
         if any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions):

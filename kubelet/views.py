@@ -89,7 +89,8 @@ class SettingsView:
         self._config, self._flags = config, flags
 
     def configz(self) -> Mapping[str, Any]:
-        return {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1"} | to_plain(self._config)
+        plain: dict[str, Any] = to_plain(self._config)
+        return {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1"} | plain
 
     def flags(self) -> Mapping[str, str]:
         import dataclasses
@@ -162,6 +163,9 @@ class AgentOperatorView:
 
     def manifest_problems(self) -> Sequence[ManifestProblem]:
         return [
-            ManifestProblem(where=problem.where, problem=problem.problem, since=None)
+            ManifestProblem(
+                where=problem.location, since=problem.since,
+                problem=f"{problem.path}: {problem.problem}" if problem.path else problem.problem,
+            )
             for problem in self._config.problems()
         ]
