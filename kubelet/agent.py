@@ -5,19 +5,17 @@ the API server cannot be had and say so.
 """
 
 import asyncio
-import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cri.client import ImageClient, RuntimeClient
 from kubelet import admission
-from kubelet.api.meta import PodUID, full_name, pod_uid
+from kubelet.api import quantity
+from kubelet.api.meta import PodUID
 from kubelet.api.types import Pod
 from kubelet.apiclient import ApiClient
 from kubelet.backoff import Backoff
-from kubelet.cgroups import PodCgroups
 from kubelet.config import Options
 from kubelet.containerspec import NodeContext
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
@@ -34,7 +32,7 @@ from kubelet.podstatus import StatusManager
 from kubelet.podstatuses import PodStatuses
 from kubelet.podsync import PodServices, PodSync
 from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
-from kubelet.probing import PodProbes
+from kubelet.probing import CHECKPOINT_NAME, PodProbes
 from kubelet.runtimefacts import RuntimeFacts
 from kubelet.sources import ApiServerSource, DirectorySource, MirrorClient, PodConfig, PodSource, UrlSource
 from kubelet.syncloop import SyncLoop
@@ -44,7 +42,10 @@ from kubelet.tokens import TokenManager
 from kubelet.upkeep import Tidier, Upkeep, active_pods
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.manager import VolumeManager
+from kubelet.zz_stub import Metrics, StubNode
+from kubelet.zz_stub import StubCgroups as PodCgroups
 from pleg import Pleg
+from probes import ProbeResult
 
 CRASH_BACKOFF_SECONDS = 10.0
 
@@ -107,8 +108,7 @@ class Agent:
 
     def _make_node(self) -> None:
         config, flags = self.options.config, self.options.flags
-        self.node = make_node_manager(self)
-        self.node_context = NodeContexts(self)
+        self.node = StubNode()
         self.cgroups = PodCgroups(
             root=config.cgroup_root, driver=lambda: self.runtime_facts.cgroup_driver or config.cgroup_driver,
             enabled=config.cgroups_per_qos,
@@ -136,7 +136,7 @@ class Agent:
         )
         self.status_manager = StatusManager(
             clients.api, self.pods,
-            could_have_running_containers=lambda uid: self.workers.could_have_running_containers(uid),
+            could_have_running_containers=lambda uid: self.workers.could_have_running_containers(uid),  # noqa: PLW0108 - made later
             acknowledged=lambda uid, at: self.timeline.mark(uid, Stage.STATUS_ACKNOWLEDGED, at),
         )
         self.statuses = PodStatuses(
@@ -149,7 +149,7 @@ class Agent:
         clients, config = self.clients, self.options.config
         killer = Killer(clients.runtime, self.recorder, time.monotonic)
         configs = PodConfigs(
-            self.node_context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
+            self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
             self.objects, self.services, self.runtime_classes,
         )
         starter = Starter(
@@ -214,6 +214,51 @@ class Agent:
     def _probe_result(self, result: ProbeResult) -> None:
         """Readiness is published at once, the rest waits for the pod's worker."""
 
+    def _context(self) -> NodeContext:
+        """The node as the translation to CRI sees it, now."""
+        config, node = self.options.config, self.node.node()
+        return NodeContext(
+            node_name=self.node_name, root_dir=self.root_dir, node_ips=self.node.host_ips(),
+            pod_logs_dir=Path(config.pod_logs_dir), cluster_dns=tuple(config.cluster_dns),
+            cluster_domain=config.cluster_domain,
+            resolv_conf=Path(config.resolv_conf) if config.resolv_conf else None,
+            seccomp_default=config.seccomp_default, allocatable=node.status.allocatable,
+            memory_capacity=quantity.value(node.status.capacity.get("memory", 1)),
+            cpu_cfs_quota=config.cpu_cfs_quota, cpu_cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
+        )
+
     def _admit(self, pod: Pod) -> admission.Rejection | None:
         active = active_pods(self.pods.pods(), self.status_manager, self.workers)
         return admission.admit(pod, active, self.node.node())
+
+
+def pod_sources(agent: Agent) -> list[PodSource]:
+    """Where this node's pods come from, as configured."""
+    config = agent.options.config
+    sources: list[PodSource] = []
+    if config.static_pod_path:
+        sources.append(DirectorySource(
+            config.static_pod_path, agent.node_name, period=float(config.file_check_frequency)
+        ))
+    if config.static_pod_url:
+        sources.append(UrlSource(
+            config.static_pod_url, agent.node_name, headers=config.static_pod_url_header,
+            period=float(config.http_check_frequency),
+        ))
+    if agent.clients.api is not None:
+        sources.append(ApiServerSource(agent.clients.api, agent.node_name))
+    return sources
+
+
+def tidiers(agent: Agent) -> list[Tidier]:
+    """Who cleans up after pods that are gone."""
+    async def forget(matter: set[PodUID]) -> None:
+        agent.probes.retain(matter)
+        agent.status_manager.retain(matter)
+
+    async def volumes(matter: set[PodUID]) -> None:
+        for uid in await agent.volumes.orphans(matter):
+            await agent.volumes.unmount_pod(uid)
+            await agent.volumes.remove_pod_dir(uid)
+
+    return [Tidier("probes and statuses", forget), Tidier("volumes", volumes)]
