@@ -24,7 +24,7 @@ from kubelet.cgroups import CgroupError
 from kubelet.events import EventRecorder
 from kubelet.executor.kill import Killer, KillError
 from kubelet.executor.sync import PodExecutor, SyncOutcome
-from kubelet.paths import make_pod_directories
+from kubelet.paths import pod_dir
 from kubelet.podmanager import PodManager
 from kubelet.podworkers import Interrupt, PodSyncError, PodWork, UpdateKind, Verdict
 from kubelet.timeline import Stage, Timeline
@@ -42,7 +42,7 @@ Reasons = dict[str, tuple[str, str]]
 class Statuses(Protocol):
     """Makes and keeps the statuses of pods."""
 
-    def generate(
+    async def generate(
         self, pod: Pod, runtime: PodRuntimeStatus, reasons: Reasons, *, terminated: bool, verdict: Verdict | None
     ) -> PodStatus: ...
 
@@ -146,7 +146,7 @@ class PodSync:
         runtime = await self._runtime_status(pod, memory, interrupt)
         do.probes.update(pod, runtime)
         verdict = self._deadline_verdict(pod, runtime)
-        status = do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=verdict)
+        status = await do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=verdict)
         do.statuses.set(pod, status)
         if status.phase in ("Failed", "Succeeded"):
             return True
@@ -213,7 +213,7 @@ class PodSync:
         if is_static(pod):
             do.mirrors.reconcile(pod)
         try:
-            await asyncio.to_thread(make_pod_directories, do.root_dir, pod)
+            await asyncio.to_thread(_make_directories, pod_dir(do.root_dir, uid))
         except OSError as error:
             message = f"error making pod data directories: {error}"
             do.recorder.event(pod_reference(pod), "Warning", "Failed", message)
@@ -227,14 +227,14 @@ class PodSync:
             do.recorder.event(
                 pod_reference(pod), "Warning", "FailedMount", f"Unable to attach or mount volumes: {error}"
             )
-            raise PodSyncError(f"unable to attach or mount volumes: {error}", error.retry_at) from None
+            raise PodSyncError(f"unable to attach or mount volumes: {error}", None) from None
 
     async def _publish_outcome(self, pod: Pod, memory: _Memory, interrupt: Interrupt) -> None:
         """The status as it is after what was just done."""
         runtime = await self._runtime_status(pod, memory, interrupt)
         self._do.probes.update(pod, runtime)
         self._do.statuses.set(
-            pod, self._do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=None)
+            pod, await self._do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=None)
         )
 
     def _retry_at(self, outcome: SyncOutcome) -> float | None:
@@ -247,7 +247,7 @@ class PodSync:
         memory = self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, interrupt)
         if not work.runtime_only:
-            status = do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=work.verdict)
+            status = await do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=work.verdict)
             do.statuses.set(pod, status)
             do.probes.stop_liveness_and_startup(uid)
         memory.last = runtime
@@ -262,7 +262,7 @@ class PodSync:
             names = ", ".join(container.name for container in stopped.running_containers)
             raise PodSyncError(f"containers are still running after they were stopped: {names}")
         if not work.runtime_only:
-            do.statuses.set(pod, do.statuses.generate(pod, stopped, {}, terminated=True, verdict=work.verdict))
+            do.statuses.set(pod, await do.statuses.generate(pod, stopped, {}, terminated=True, verdict=work.verdict))
         self.steps.pop(uid, None)
 
     async def _kill(self, pod: Pod, runtime: PodRuntimeStatus, grace: int | None, interrupt: Interrupt) -> None:
@@ -280,12 +280,12 @@ class PodSync:
         pod, uid, do = work.pod, pod_uid(work.pod), self._do
         memory = self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, Interrupt())
-        do.statuses.set(pod, do.statuses.generate(pod, runtime, {}, terminated=True, verdict=work.verdict))
+        do.statuses.set(pod, await do.statuses.generate(pod, runtime, {}, terminated=True, verdict=work.verdict))
         self._step(uid, "unmounting volumes")
         try:
             await do.volumes.unmount_pod(uid)
         except MountError as error:
-            raise PodSyncError(f"volumes are not unmounted yet: {error}", error.retry_at) from None
+            raise PodSyncError(f"volumes are not unmounted yet: {error}", None) from None
         do.references.unregister_pod(pod)
         self._step(uid, "removing the pod's cgroup")
         try:
@@ -298,3 +298,9 @@ class PodSync:
 
     def _step(self, uid: PodUID, what: str) -> None:
         self.steps[uid] = what
+
+
+def _make_directories(directory: Path) -> None:
+    """The pod's own directory and the two that plugins expect in it."""
+    for path in (directory, directory / "volumes", directory / "plugins"):
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)

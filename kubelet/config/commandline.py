@@ -100,6 +100,8 @@ def _read(flag: Flag, text: str, previous: Any) -> Any:
             return _integer(text, _LIMITS[flag.kind])
         case Kind.DURATION:
             return Duration.parse(text)
+        case Kind.REPEATED:
+            return [*(previous or []), text]
         case Kind.STRINGS:
             return [*(previous or []), *_list(text)]
         case Kind.MAP | Kind.MAP_LESS:
@@ -145,7 +147,10 @@ def _integer(text: str, limit: int) -> int:
 
 
 def _list(text: str) -> list[str]:
-    return next(csv.reader([text]), []) if text else []
+    try:
+        return next(csv.reader([text]), []) if text else []
+    except csv.Error:
+        raise ValueError(f"{text!r} is not a list; write values with commas between them") from None
 
 
 def _pair(text: str, separator: str) -> dict[str, str]:

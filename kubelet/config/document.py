@@ -4,10 +4,7 @@ A field that nobody knows is a warning with the nearest known name, never a reas
 for another version. A value of the wrong type is an error with file and path.
 """
 
-import types
-import typing
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import msgspec
 
 from kubelet.api import yamljson
 from kubelet.api.codec import InvalidObjectError, without_nulls
+from kubelet.api.fields import bare_type
 from kubelet.config.duration import Duration
 from kubelet.config.errors import ConfigError
 from kubelet.config.types import (
@@ -79,7 +77,7 @@ def without_zeroes(value: Any, cls: type) -> Any:
     """`value`, a mapping in the shape of the struct `cls`, without the members whose zero means "unset"."""
     if not isinstance(value, dict):
         return value
-    fields = {field.encode_name: _bare(field.type) for field in msgspec.structs.fields(cls)}
+    fields = {field.encode_name: bare_type(field.type) for field in msgspec.structs.fields(cls)}
     kept: dict[str, Any] = {}
     for name, member in value.items():
         kind = fields.get(name)
@@ -108,36 +106,6 @@ def _is_zero_duration(member: Any) -> bool:
         except ValueError:
             return False
     return isinstance(member, Duration) and not member
-
-
-def unknown_fields(value: Any, cls: type, path: str = "") -> Iterator[tuple[str, str]]:
-    """(path, nearest known name or "") of each member that `cls` does not have."""
-    if not isinstance(value, dict):
-        return
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(cls)}
-    for name, member in value.items():
-        where = f"{path}.{name}" if path else name
-        if name not in fields:
-            if path or name not in _TYPE_META:
-                close = get_close_matches(name, fields, n=1, cutoff=0.6)
-                yield where, close[0] if close else ""
-            continue
-        kind = _bare(fields[name])
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            yield from unknown_fields(member, kind, where)
-        elif typing.get_origin(kind) is tuple and isinstance(member, list):
-            item = typing.get_args(kind)[0]
-            if isinstance(item, type) and issubclass(item, msgspec.Struct):
-                for index, element in enumerate(member):
-                    yield from unknown_fields(element, item, f"{where}[{index}]")
-
-
-def _bare(annotation: Any) -> Any:
-    """`X` of `X | None`."""
-    if isinstance(annotation, types.UnionType):
-        members = [member for member in typing.get_args(annotation) if member is not types.NoneType]
-        return members[0] if len(members) == 1 else annotation
-    return annotation
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     INT64 = "int64"
     DURATION = "duration"
     STRINGS = "strings"
+    REPEATED = "repeated"
     MAP = "map"
     MAP_BOOL = "mapbool"
     MAP_ONE = "mapone"
@@ -63,6 +64,8 @@ class KubeletFlags:
     experimental_mounter_path: str = ""
     experimental_allocatable_ignore_eviction: bool = False
     housekeeping_interval: Duration = Duration(10)  # noqa: RUF009  # immutable
+    dockershim_flag: list[str] = field(default_factory=list)
+    """Flags of the embedded dockershim; ours alone."""
     pod_infra_container_image: str = ""
     """Of old kubeadm-flags.env files; handed to the embedded dockershim."""
 
@@ -234,6 +237,7 @@ _PROCESS_FLAGS = (
     Flag("experimental-mounter-path", Kind.STRING, help="a mount program", deprecated=_WITHDRAWN),
     Flag("experimental-allocatable-ignore-eviction", Kind.BOOL,
          help="do not take hard eviction thresholds off the node's allocatable", deprecated=_WITHDRAWN),
+    Flag("dockershim-flag", Kind.REPEATED, help="a flag for the embedded dockershim; may be given several times"),
     Flag("pod-infra-container-image", Kind.STRING, help="the pause image of the embedded dockershim",
          deprecated="the container runtime's own setting counts"),
     Flag("version", Kind.VERSION, help="print the version and quit"),

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from kubelet.api.fields import unknown_fields
 from kubelet.config import commandline, document
 from kubelet.config.errors import ConfigError
 from kubelet.config.flags import FLAGS, Flag, Kind, KubeletFlags
@@ -88,7 +89,7 @@ def load(argv: Sequence[str]) -> Options:
 
 def _file(file: Path, flag: str, warnings: list[str], given: set[str]) -> dict[str, Any]:
     value = document.read(file, flag)
-    for path, nearest in document.unknown_fields(value, KubeletConfiguration):
+    for path, nearest in unknown_fields(value, KubeletConfiguration):
         hint = f"did you mean {nearest}?" if nearest else "remove it if it is a mistake"
         warnings.append(f"{file}: {path}: unknown field, ignored; {hint}")
     given |= {name for name, member in document.without_zeroes(value, KubeletConfiguration).items()

@@ -11,8 +11,11 @@ class ContainerConfigError(Exception):
         self.message, self.reason = message, reason
 
 
-class SandboxConfigError(Exception):
+class SandboxConfigError(ContainerConfigError):
     """The sandbox cannot be described; the text follows `Failed to generate sandbox config for pod …: `."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="CreatePodSandboxError")
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class ContainerFiles:
         except OSError as error:
             raise ContainerConfigError(f"cannot prepare the files of container {name}: {error}") from None
         except SandboxConfigError as error:
-            raise ContainerConfigError(str(error)) from None
+            raise ContainerConfigError(error.message) from None
 
     def _mounts(self, planned: Sequence[PlannedMount], pod_ips: Sequence[str], message_id: str) -> list[cri.Mount]:
         relabel = self.context.selinux_enabled

@@ -29,7 +29,7 @@ from kubelet.events import EventRecorder
 from kubelet.executor.hooks import HookError, run_hook
 from kubelet.executor.kill import Killer
 from kubelet.images import ImageError, PulledImage
-from kubelet.paths import container_log_dir, legacy_log_symlink
+from kubelet.paths import legacy_symlink, pod_log_dir
 from kubelet.podworkers import Interrupt
 from kubelet.timeline import Stage, Timeline
 from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID
@@ -128,7 +128,8 @@ class Starter:
         interrupt.check()
         container_id = await self._create(pod, item, sandbox, config)
         await self._start(pod, item, container_id)
-        await asyncio.to_thread(self._link_log, sandbox.config, config, container_id)
+        log = Path(sandbox.config.log_directory, config.log_path)
+        await asyncio.to_thread(self._link_log, pod, item.container.name, container_id, log)
         await self._post_start(pod, item, container_id, sandbox, interrupt)
 
     async def _image(
@@ -207,22 +208,18 @@ class Starter:
         last = runtime.container(container.name)
         if last is not None:
             return last.restart_count + 1
-        directory = container_log_dir(self._pod_logs_dir, pod, container.name)
+        directory = pod_log_dir(self._pod_logs_dir, pod) / container.name
         return await asyncio.to_thread(restart_count_from_logs, directory)
 
-    def _link_log(self, sandbox: cri.PodSandboxConfig, config: cri.ContainerConfig, container_id: str) -> None:
+    def _link_log(self, pod: Pod, container: str, container_id: str, log: Path) -> None:
         """/var/log/containers/<pod>_<ns>_<container>-<id>.log, which log collectors follow."""
-        target = Path(sandbox.log_directory, config.log_path)
-        link = legacy_log_symlink(
-            self._legacy_logs_dir, container_id, config.metadata.name, sandbox.metadata.name,
-            sandbox.metadata.namespace,
-        )
+        link = legacy_symlink(pod, container, container_id, self._legacy_logs_dir)
         try:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.unlink(missing_ok=True)
-            link.symlink_to(target)
+            link.symlink_to(log)
         except OSError as error:
-            logger.warning("Cannot link the container's log link=%s target=%s err=%s", link, target, error)
+            logger.warning("Cannot link the container's log link=%s target=%s err=%s", link, log, error)
 
     def _event(self, pod: Pod, item: ContainerToStart, kind: str, reason: str, message: str) -> None:
         reference = pod_reference(pod, container_field_path(item.kind, item.container.name))

@@ -21,8 +21,12 @@ class VolumeError(Exception):
     """One volume cannot be set up or taken down; `str(error)` is the cause in the user's words."""
 
 
+class UnsupportedVolumeError(VolumeError):
+    """No later try can succeed: a type, or a source, that this agent does not offer."""
+
+
 class MountError(Exception):
-    """Not all volumes of a pod are there. `str(error)` is the text of the FailedMount event after its prefix
+    """Not all volumes of a pod are as they should be. `str(error)` is the FailedMount event's text after its prefix
     `Unable to attach or mount volumes: `; `causes` maps each missing volume to why."""
 
     def __init__(self, unmounted: Sequence[str], causes: Mapping[str, str], unprocessed: Sequence[str] = ()) -> None:
@@ -32,3 +36,11 @@ class MountError(Exception):
             f"unmounted volumes=[{' '.join(unmounted)}], unattached volumes=[], "
             f"failed to process volumes=[{' '.join(unprocessed)}]: {'; '.join(self.causes.values()) or 'timed out'}"
         )
+
+
+class UnmountError(MountError):
+    """Volumes of a pod that has ended are still there; `str(error)` says which and why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__((), {})
+        self.args = (message,)

@@ -1,6 +1,5 @@
 """What a kubeconfig means, and what one clear line it gets when it means nothing."""
 
-import asyncio
 import base64
 from pathlib import Path
 
@@ -109,9 +108,13 @@ def test_a_missing_and_an_unreadable_file(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def content(file: str) -> bytes:
+    return Path(file).read_bytes()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("user", ["{token: abc}", f"{{client-certificate-data: {PEM}, client-key-data: {PEM}}}"])
-def test_the_kubernetes_package_reads_the_same(tmp_path: Path, user: str) -> None:
+async def test_the_kubernetes_package_reads_the_same(tmp_path: Path, user: str) -> None:
     """The loader that this one stands in for, as the yardstick."""
     from kubernetes.aio.client import Configuration
     from kubernetes.aio.config import load_kube_config
@@ -119,11 +122,11 @@ def test_the_kubernetes_package_reads_the_same(tmp_path: Path, user: str) -> Non
     file = tmp_path / "config"
     file.write_text(WHOLE % (PEM, user))
     theirs = Configuration()
-    asyncio.run(load_kube_config(str(file), client_configuration=theirs, temp_file_path=str(tmp_path / "t")))
+    await load_kube_config(str(file), client_configuration=theirs, temp_file_path=str(tmp_path / "t"))
     ours = read(file)
     assert theirs.host == ours.server
     assert theirs.proxy == ours.proxy_url
     assert theirs.api_key.get("BearerToken") == (f"Bearer {ours.token.inline.decode()}" if ours.token else None)
-    assert Path(theirs.ssl_ca_cert).read_bytes() == (ours.certificate_authority and ours.certificate_authority.inline)
+    assert content(theirs.ssl_ca_cert) == (ours.certificate_authority and ours.certificate_authority.inline)
     if theirs.cert_file:
-        assert Path(theirs.cert_file).read_bytes() == (ours.client_certificate and ours.client_certificate.inline)
+        assert content(theirs.cert_file) == (ours.client_certificate and ours.client_certificate.inline)

@@ -1,0 +1,56 @@
+"""`kubelet`: reads its configuration, says in one line what is wrong with it, and runs the agent until a signal."""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+
+from kubelet.config import ConfigError, Options, PrintAndExit, load
+from kubelet.logsetup import set_up_logging
+from kubelet.version import KUBERNETES_VERSION, PODWRIGHT_VERSION
+
+logger = logging.getLogger("kubelet")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        options = load(sys.argv[1:] if argv is None else argv)
+    except PrintAndExit as answer:
+        sys.stdout.write(answer.text.rstrip("\n") + "\n")
+        return 0
+    except ConfigError as error:
+        sys.stderr.write(f"kubelet: {error}\n")
+        return 1
+    set_up_logging(options.config.logging.verbosity, options.config.logging.format)
+    logger.info("Starting Podwright version=%s kubernetes=%s", PODWRIGHT_VERSION, KUBERNETES_VERSION)
+    for warning in options.warnings:
+        logger.warning("%s", warning)
+    from kubelet.app import AgentError
+
+    try:
+        asyncio.run(_run(options))
+    except AgentError as error:
+        logger.error("%s", error)
+        sys.stderr.write(f"kubelet: {error}\n")
+        return 1
+    return 0
+
+
+async def _run(options: Options) -> None:
+    """The agent until SIGTERM or SIGINT."""
+    from kubelet.app import serve
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # Everything imported and wired by then lives as long as the process: the collector need not look at it again.
+    loop.call_later(10, gc.freeze)
+    await serve(options, stop)
+    logger.info("The agent has stopped; its pods run on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The executor's view of a Pod as CRI wants it: sandbox and container configs, runtime handler, images.
+
+Joins the pure translation (kubelet.containerspec) with what it needs from elsewhere: the node's resolv.conf,
+volumes, objects, services, pull secrets. Implements SandboxConfigs and Images of executor.sync, and ContainerConfigs of
+executor.start.
+"""
+
+from collections.abc import Callable
+
+from cri.v1 import api_pb2 as cri
+from kubelet.api.meta import pod_reference, pod_uid
+from kubelet.api.types import Pod, Secret
+from kubelet.containerspec import (
+    ContainerInputs,
+    NodeContext,
+    ServiceEnvironment,
+    container_config,
+    sandbox_config,
+)
+from kubelet.containerspec.dns import ResolvConf, ResolvConfError, parse_resolv_conf
+from kubelet.containerspec.errors import SandboxConfigError
+from kubelet.containerspec.security import ImageUser
+from kubelet.events import EventRecorder
+from kubelet.executor.start import ContainerToStart, ImageOutcome, Sandbox
+from kubelet.images import ImageError, ImageManager, ImageRequest, PulledImage
+from kubelet.objects import ObjectError, ObjectManager, RuntimeClasses
+from kubelet.timeline import Stage, Timeline
+from kubelet.volumes.manager import VolumeManager
+
+
+class PodConfigs:
+    def __init__(
+        self, context: Callable[[], NodeContext], volumes: VolumeManager, images: ImageManager,
+        cgroup_parent: Callable[[Pod], str], recorder: EventRecorder, timeline: Timeline,
+        objects: ObjectManager, services: ServiceEnvironment | None, runtime_classes: RuntimeClasses,
+    ) -> None:
+        self._context, self._volumes, self._images = context, volumes, images
+        self._cgroup_parent, self._recorder, self._timeline = cgroup_parent, recorder, timeline
+        self._objects, self._services, self._runtime_classes = objects, services, runtime_classes
+
+    def sandbox(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
+        """Raises SandboxConfigError."""
+        context = self._context()
+        config, warnings = sandbox_config(
+            pod, attempt, context, host_dns=_host_dns(context), cgroup_parent=self._cgroup_parent(pod)
+        )
+        for warning in warnings:
+            self._recorder.event(pod_reference(pod), "Warning", warning.reason, warning.message)
+        return config
+
+    async def runtime_handler(self, pod: Pod) -> str:
+        """Raises SandboxConfigError for a RuntimeClass that cannot be had."""
+        name = pod.spec.runtime_class_name
+        if not name:
+            return ""
+        try:
+            return await self._runtime_classes.handler(name)
+        except ObjectError as error:
+            raise SandboxConfigError(f"failed to get RuntimeClass {name!r}: {error}") from None
+
+    async def container(
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, restart_count: int, image: PulledImage,
+        target_id: str,
+    ) -> cri.ContainerConfig:
+        return await container_config(
+            pod, item.container,
+            ContainerInputs(
+                restart_count=restart_count, image_ref=image.image_ref,
+                image_user=ImageUser(uid=image.uid, username=image.username), pod_ips=sandbox.ips,
+                volumes=self._volumes.mounted(pod_uid(pod)), objects=self._objects, services=self._services,
+                target_id=target_id,
+            ),
+            self._context(),
+        )
+
+    async def image(self, pod: Pod, item: ContainerToStart, sandbox: cri.PodSandboxConfig) -> ImageOutcome:
+        name, uid = item.container.name, pod_uid(pod)
+        self._timeline.begin(uid, Stage.PULL, detail=name)
+        error = ""
+        try:
+            return await self._images.ensure(ImageRequest(
+                pod=pod, kind=item.kind, container=name, image=item.container.image,
+                policy=item.container.image_pull_policy, pull_secrets=await self._pull_secrets(pod),
+                sandbox_config=sandbox,
+            ))
+        except ImageError as failure:
+            error = str(failure)
+            return failure
+        finally:
+            self._timeline.end(uid, Stage.PULL, detail=name, error=error)
+
+    async def _pull_secrets(self, pod: Pod) -> list[Secret]:
+        """Those that can be had; the names of the others are told in an event, the pull is tried all the same."""
+        if not pod.spec.image_pull_secrets:
+            return []
+        secrets, missing = await self._objects.pull_secrets(pod)
+        if missing:
+            self._recorder.event(
+                pod_reference(pod), "Warning", "FailedToRetrieveImagePullSecret",
+                f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
+                "attempting to pull the image may not succeed.",
+            )
+        return secrets
+
+
+def _host_dns(context: NodeContext) -> ResolvConf:
+    """The node's resolv.conf, read anew for each pod, since it changes under running nodes."""
+    if context.resolv_conf is None:
+        return ResolvConf()
+    try:
+        return parse_resolv_conf(context.resolv_conf.read_text())
+    except OSError as error:
+        raise SandboxConfigError(
+            f"cannot read the node's resolv.conf {context.resolv_conf}: {error.strerror}"
+        ) from None
+    except ResolvConfError as error:
+        raise SandboxConfigError(f"{context.resolv_conf}: {error}") from None

@@ -1,0 +1,83 @@
+"""What the sync loop has others do: admission, rejection, tidying up after pods that are gone, mirrors of gone pods.
+
+After a pod left the API server nothing of it may stay: its containers and sandboxes are removed from the runtime, its
+log directory and links, its directory below the root (never behind a mount), its statuses, probes and cgroups. Most of
+that is done at once here; the collector (kubelet.collection) is the safety net.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from kubelet.admission import Rejection
+from kubelet.api.meta import PodUID, formatted, full_name, pod_reference, pod_uid
+from kubelet.api.types import Pod
+from kubelet.events import EventRecorder
+from kubelet.podstatus import StatusManager, rejected_status
+from kubelet.podworkers import PodWorkers
+
+logger = logging.getLogger(__name__)
+
+
+class Mirrors(Protocol):
+    async def delete(self, full_name: str, uid: PodUID) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tidier:
+    """One room's clean-up: told which pods still matter, it forgets or removes all others."""
+
+    name: str
+    tidy: Callable[[set[PodUID]], Awaitable[None]]
+
+
+class Upkeep:
+    def __init__(
+        self, admit: Callable[[Pod], Rejection | None], statuses: StatusManager, recorder: EventRecorder,
+        mirrors: Mirrors | None, tidiers: Iterable[Tidier], wall: Callable[[], float],
+    ) -> None:
+        self._admit, self._statuses, self._recorder, self._mirrors = admit, statuses, recorder, mirrors
+        self._tidiers, self._wall = tuple(tidiers), wall
+
+    def admit(self, pod: Pod) -> Rejection | None:
+        return self._admit(pod)
+
+    def reject(self, pod: Pod, rejection: Rejection) -> None:
+        """The node does not take the pod: it ends as Failed without ever having run."""
+        logger.warning(
+            "Pod is rejected pod=%s reason=%s message=%s", formatted(pod), rejection.reason, rejection.message
+        )
+        self._recorder.event(pod_reference(pod), "Warning", rejection.reason, rejection.message)
+        self._statuses.set(pod, rejected_status(pod, rejection.reason, rejection.message, self._wall()))
+
+    async def tidy(self, wanted: set[PodUID], possibly_running: set[PodUID]) -> None:
+        """Each room by itself: one that fails says so and is asked again, the others go on."""
+        matter = wanted | possibly_running
+        for tidier in self._tidiers:
+            try:
+                await tidier.tidy(matter)
+            except (OSError, RuntimeError, ValueError) as error:
+                logger.warning("Cleaning up after gone pods failed room=%s err=%s", tidier.name, error)
+
+    async def delete_mirrors(self, mirrors: list[Pod]) -> None:
+        if self._mirrors is None:
+            return
+        async with asyncio.TaskGroup() as group:
+            for mirror in mirrors:
+                group.create_task(self._mirrors.delete(full_name(mirror), pod_uid(mirror)))
+
+
+def active_pods(pods: Iterable[Pod], statuses: StatusManager, workers: PodWorkers) -> list[Pod]:
+    """Pods that use the node's resources: neither ended for good nor terminated (filterOutInactivePods)."""
+    active = []
+    for pod in pods:
+        uid = pod_uid(pod)
+        status = statuses.get(uid) or pod.status
+        if workers.is_terminated(uid):
+            continue
+        if status.phase in ("Failed", "Succeeded") and not workers.could_have_running_containers(uid):
+            continue
+        active.append(pod)
+    return active
