@@ -69,7 +69,7 @@ def admit(pod: Pod, active_pods: Iterable[Pod], node: Node, state: NodeState | N
     checks: tuple[Callable[[], Rejection | None], ...] = (
         lambda: _under_pressure(pod, state),
         lambda: _sysctls(pod, state),
-        lambda: _operating_system(pod, node),
+        lambda: _operating_system(pod),
         lambda: _supplemental_groups(pod, node),
         lambda: next(iter(insufficient_resources(pod, others, node)), None),
         lambda: _node_affinity(pod, node),
@@ -122,7 +122,7 @@ def _normalized_sysctl(name: str) -> str:
     return name if first == "." else name.translate(str.maketrans("./", "/."))
 
 
-def _operating_system(pod: Pod, node: Node) -> Rejection | None:
+def _operating_system(pod: Pod) -> Rejection | None:
     wanted = pod.metadata.labels.get(OS_LABEL)
     if wanted is not None and wanted != THIS_OS:
         return Rejection(

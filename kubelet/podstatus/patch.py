@@ -29,17 +29,20 @@ def status_patch(uid: str, old: PodStatus, new: PodStatus) -> Plain | None:
         if field in _MERGED_BY_IP:
             status |= _ips(field, before.get(field, []), after.get(field, []))
         else:
-            status |= _field(field, before, after)
+            status |= field_patch(field, before, after)
     conditions = _conditions(old.conditions, new.conditions)
     if conditions:
         status["conditions"] = conditions
     return {"metadata": {"uid": uid}, "status": status} if status else None
 
 
-def _field(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Plain:
-    """Maps are merged by the server, so what is gone is named with null; everything else is replaced."""
+def field_patch(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Plain:
+    """The patch of one member; empty when it is the same.
+
+    Maps are merged by the server, so what is gone is named with null; everything else is replaced.
+    """
     if name not in after:
-        return {name: None}
+        return {name: None} if name in before else {}
     old, new = before.get(name), after[name]
     if old == new:
         return {}
@@ -47,7 +50,7 @@ def _field(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Pl
         return {name: new}
     changes: Plain = {}
     for key in sorted(old.keys() | new.keys()):
-        changes |= _field(key, old, new)
+        changes |= field_patch(key, old, new)
     return {name: changes}
 
 

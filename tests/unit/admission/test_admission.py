@@ -105,8 +105,10 @@ AFFINITY = Rejection("NodeAffinity", "Predicate NodeAffinity failed: node(s) did
 
 @pytest.mark.parametrize(("spec", "fits"), [
     ({"node_selector": {"zone": "a"}}, True), ({"node_selector": {"zone": "b"}}, False),
-    ({"affinity": affinity(term("zone", "In", "a", "b"))}, True), ({"affinity": affinity(term("zone", "In", "b"))}, False),
-    ({"affinity": affinity(term("zone", "NotIn", "a"))}, False), ({"affinity": affinity(term("x", "NotIn", "a"))}, True),
+    ({"affinity": affinity(term("zone", "In", "a", "b"))}, True),
+    ({"affinity": affinity(term("zone", "In", "b"))}, False),
+    ({"affinity": affinity(term("zone", "NotIn", "a"))}, False),
+    ({"affinity": affinity(term("x", "NotIn", "a"))}, True),
     ({"affinity": affinity(term("zone", "Exists"))}, True), ({"affinity": affinity(term("x", "Exists"))}, False),
     ({"affinity": affinity(term("x", "DoesNotExist"))}, True),
     ({"affinity": affinity(term("size", "Gt", "4"))}, True), ({"affinity": affinity(term("size", "Lt", "5"))}, False),
