@@ -65,7 +65,7 @@ class KubeletServer:
         self, name: str, handle: Callable[[web.Request], Awaitable[web.StreamResponse]], address: str, port: int,
         context: ssl.SSLContext | None,
     ) -> AsyncIterator[None]:
-        if port == 0 and name != "main":
+        if (name != "healthz" and not self._settings.enable_server) or (port == 0 and name != "main"):
             yield
             return
         application = web.Application(client_max_size=MAX_HEADER_BYTES)

@@ -42,6 +42,7 @@ class ServerSettings:
     """
 
     node_name: str
+    enable_server: bool = True
     address: str = "0.0.0.0"
     port: int = 10250
     read_only_port: int = 0
