@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     level = logging.DEBUG if flags.v >= _DEBUG_VERBOSITY else _LEVELS[flags.log_level.lower()]
     logging.basicConfig(level=level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("grpc").setLevel(logging.WARNING)  # at debug it tells of every wake-up of its loop
     for remark in remarks:
         logger.warning("%s", remark)
     try:

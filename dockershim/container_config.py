@@ -23,6 +23,7 @@ def log_path(config: cri.ContainerConfig, sandbox_config: cri.PodSandboxConfig) 
 def create_body(
     config: cri.ContainerConfig,
     sandbox: SandboxRecord,
+    added_mounts: list[cri.Mount],
     path_of_log: str,
     log: LogSetup,
     facts: EngineFacts,
@@ -37,7 +38,7 @@ def create_body(
     host: JSON = {
         **(_security(config, facts, read_profile)),
         **namespaces(context.namespace_options, sandbox),
-        **mounts.host_config(config.mounts, facts),
+        **mounts.host_config([*config.mounts, *added_mounts], facts),
         **resources.create_resources(config.linux.resources, facts),
         "CgroupParent": sandbox.cgroup_parent,
         "Devices": [

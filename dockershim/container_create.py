@@ -14,9 +14,12 @@ from cri.v1 import api_pb2 as cri
 from dockershim import container_config, naming
 from dockershim.engine import EngineClient, EngineConflictError, EngineError, EngineNotFoundError
 from dockershim.errors import ContainerExistsError
+from dockershim.facts import EngineFacts
 from dockershim.inventory import Inventory
+from dockershim.logs import LogSetup
 from dockershim.ports import Cleanups, EngineState, LogPort, NameLocks
 from dockershim.records import ContainerRecord, SandboxRecord
+from dockershim.sandbox_files import SandboxFiles
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +28,16 @@ _CREATE_ATTEMPTS = 3
 
 class ContainerCreator:
     def __init__(
-        self, engine: EngineClient, state: EngineState, inventory: Inventory, logs: LogPort, cleanups: Cleanups
+        self,
+        engine: EngineClient,
+        state: EngineState,
+        inventory: Inventory,
+        logs: LogPort,
+        files: SandboxFiles,
+        cleanups: Cleanups,
     ) -> None:
         self._engine, self._state, self._inventory = engine, state, inventory
-        self._logs, self._cleanups = logs, cleanups
+        self._logs, self._files, self._cleanups = logs, files, cleanups
         self._names = NameLocks()
 
     async def create(self, request: cri.CreateContainerRequest) -> str:
@@ -43,10 +52,7 @@ class ContainerCreator:
         path = container_config.log_path(config, request.sandbox_config)
         async with self._names.hold(name):
             setup = await self._logs.prepare(name, path or None, config.tty)
-            body = await asyncio.to_thread(
-                container_config.create_body, config, sandbox, path, setup, facts, _read_profile
-            )
-            await asyncio.to_thread(_make_missing_sources, config.mounts)
+            body = await asyncio.to_thread(self._body, config, sandbox, path, setup, facts)
             container_id = await self._create(name, body, naming.config_hash(config), sandbox.id)
             try:
                 if path:
@@ -57,6 +63,14 @@ class ContainerCreator:
                 await self._cleanups.finish(self._undo(container_id))
                 raise
         return container_id
+
+    def _body(
+        self, config: cri.ContainerConfig, sandbox: SandboxRecord, path: str, setup: LogSetup, facts: EngineFacts
+    ) -> dict[str, object]:
+        """The create call's body; runs in a thread, since it looks at files."""
+        _make_missing_sources(config.mounts)
+        added = self._files.mounts(sandbox.id, {mount.container_path for mount in config.mounts})
+        return container_config.create_body(config, sandbox, added, path, setup, facts, _read_profile)
 
     async def _sandbox(self, sandbox_id: str) -> SandboxRecord:
         record = self._inventory.sandbox(sandbox_id)

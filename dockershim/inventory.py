@@ -54,17 +54,20 @@ _REFRESHING = frozenset((*_CHANGES, "oom", "rename", "update", "pause", "unpause
 
 
 class Inventory:
-    """`before_exit_is_seen(container_id)` runs before a record turns from running to ended (it drains the log)."""
+    """`before_exit_is_seen(container_id)` runs before a record turns from running to ended (it drains the log);
+    `own_files` is the directory of what we mount into containers beyond their configuration.
+    """
 
     def __init__(
         self,
         engine: EngineClient,
         images: ImageCache,
         before_exit_is_seen: Callable[[str], Awaitable[None]],
+        own_files: str,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._engine, self._images = engine, images
-        self._before_exit_is_seen = before_exit_is_seen
+        self._before_exit_is_seen, self._own_files = before_exit_is_seen, own_files
         self._clock_ns = clock_ns
         self.sandboxes: dict[str, SandboxRecord] = {}
         self.containers: dict[str, ContainerRecord] = {}
@@ -128,7 +131,7 @@ class Inventory:
     async def _remember_container(self, inspect: records.JSON) -> ContainerRecord | None:
         known = self.containers.get(inspect["Id"])
         image = await self._images.facts(inspect.get("Image") or "")
-        record = records.to_container(inspect, image, _user(inspect, known))
+        record = records.to_container(inspect, image, _user(inspect, known), self._own_files)
         if record is None:
             return None
         if known is not None and known.is_running and not record.is_running:

@@ -135,8 +135,10 @@ def runtime_handler(engine_runtime: str) -> str:
     )
 
 
-def to_container(inspect: JSON, image: ImageFacts | None, user: ProcessUser | None) -> ContainerRecord | None:
-    """None when the container's name is not Kubernetes'."""
+def to_container(
+    inspect: JSON, image: ImageFacts | None, user: ProcessUser | None, own_files: str = ""
+) -> ContainerRecord | None:
+    """None when the container's name is not Kubernetes'. Mounts from the directory `own_files` are not shown."""
     name = naming.parse_name(inspect["Name"])
     if name is None:
         return None
@@ -153,7 +155,7 @@ def to_container(inspect: JSON, image: ImageFacts | None, user: ProcessUser | No
         image_id=image_id,
         labels=labels,
         annotations=annotations,
-        mounts=to_mounts(inspect),
+        mounts=to_mounts(inspect, own_files),
         log_path=engine_labels.get(naming.LOG_PATH_LABEL, ""),
         resources=cri.ContainerResources(linux=to_resources(inspect["HostConfig"])),
         stop_signal=to_signal(config.get("StopSignal") or ""),
@@ -213,7 +215,7 @@ def is_image_id(name: str) -> bool:
     return len(digest) == 64 and all(character in "0123456789abcdef" for character in digest)
 
 
-def to_mounts(inspect: JSON) -> list[cri.Mount]:
+def to_mounts(inspect: JSON, own_files: str = "") -> list[cri.Mount]:
     recursive = {
         mount.get("Target")
         for mount in inspect["HostConfig"].get("Mounts") or ()
@@ -228,6 +230,7 @@ def to_mounts(inspect: JSON) -> list[cri.Mount]:
             recursive_read_only=mount.get("Destination") in recursive,
         )
         for mount in _sorted_mounts(inspect.get("Mounts") or ())
+        if not own_files or not str(mount.get("Source") or "").startswith(f"{own_files}/")
     ]
 
 

@@ -22,6 +22,7 @@ from dockershim.network import NetworkError, NetworkPlugin, PodNetwork
 from dockershim.pause.image import PauseImage
 from dockershim.ports import Cleanups, EngineState, NameLocks
 from dockershim.records import SandboxRecord
+from dockershim.sandbox_files import SandboxFiles
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +37,13 @@ class SandboxRunner:
         inventory: Inventory,
         network: NetworkPlugin,
         checkpoints: CheckpointStore,
+        files: SandboxFiles,
         pause: PauseImage,
         cleanups: Cleanups,
     ) -> None:
         self._engine, self._state, self._inventory = engine, state, inventory
-        self._network, self._checkpoints, self._pause, self._cleanups = network, checkpoints, pause, cleanups
+        self._network, self._checkpoints, self._files = network, checkpoints, files
+        self._pause, self._cleanups = pause, cleanups
         self._names = NameLocks()
 
     async def run(self, config: cri.PodSandboxConfig, handler: str) -> str:
@@ -107,6 +110,7 @@ class SandboxRunner:
         await self._network.tear_down(network_of(record))
         await self._remove_quietly(record.id)
         await self._checkpoints.remove(record.id)
+        await self._files.remove(record.id)
         self._inventory.forget(record.id)
         return None
 
@@ -115,12 +119,19 @@ class SandboxRunner:
         record = await self._inventory.refresh(sandbox_id)
         if not isinstance(record, SandboxRecord) or not record.is_running:
             raise FailedPreconditionError(f"the pause container {sandbox_id} ended at once; check the pause image")
-        await _write_resolv_conf(record, config.dns_config)
+        await self._write_resolv_conf(record, sandbox_config.resolv_conf(config.dns_config))
         ips: tuple[str, ...] = ()
         if record.has_own_network:
             ips = (await self._network.set_up(sandbox_config.pod_network(sandbox_id, record.netns, config))).ips
         await self._checkpoints.save(SandboxCheckpoint(sandbox_id, True, ips, config.log_directory))
         return record
+
+    async def _write_resolv_conf(self, record: SandboxRecord, content: str) -> None:
+        """Where the engine has a file that it mounts into every container of the sandbox, rewrite that in place."""
+        if not record.resolv_conf_path:
+            await self._files.write(record.id, content)
+        elif content:
+            await asyncio.to_thread(Path(record.resolv_conf_path).write_text, content)
 
     async def _undo(self, sandbox_id: str, config: cri.PodSandboxConfig) -> None:
         record = self._inventory.sandboxes.get(sandbox_id)
@@ -131,6 +142,7 @@ class SandboxRunner:
                 logger.warning("network of a failed sandbox stays sandbox=%s error=%s", sandbox_id, error)
         await self._remove_quietly(sandbox_id)
         await self._checkpoints.remove(sandbox_id)
+        await self._files.remove(sandbox_id)
         self._inventory.drop(sandbox_id)
 
     async def _remove_quietly(self, name_or_id: str) -> None:
@@ -140,13 +152,6 @@ class SandboxRunner:
             pass
         except EngineError as error:
             logger.warning("failed sandbox stays container=%s error=%s", name_or_id, error)
-
-
-async def _write_resolv_conf(record: SandboxRecord, dns: cri.DNSConfig) -> None:
-    """Rewrite in place the file that the engine mounts into every container of the sandbox."""
-    content = sandbox_config.resolv_conf(dns)
-    if content and record.resolv_conf_path:
-        await asyncio.to_thread(Path(record.resolv_conf_path).write_text, content)
 
 
 def network_of(record: SandboxRecord) -> PodNetwork:

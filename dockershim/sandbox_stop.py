@@ -14,6 +14,7 @@ from dockershim.inventory import Inventory
 from dockershim.network import NetworkPlugin
 from dockershim.ports import EngineState
 from dockershim.records import SandboxRecord
+from dockershim.sandbox_files import SandboxFiles
 from dockershim.sandbox_run import network_of
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,11 @@ class SandboxStopper:
         inventory: Inventory,
         network: NetworkPlugin,
         checkpoints: CheckpointStore,
+        files: SandboxFiles,
         containers: ContainerLifecycle,
     ) -> None:
         self._engine, self._state, self._inventory = engine, state, inventory
-        self._network, self._checkpoints, self._containers = network, checkpoints, containers
+        self._network, self._checkpoints, self._files, self._containers = network, checkpoints, files, containers
 
     async def stop(self, sandbox_id: str) -> None:
         record = await self._find(sandbox_id)
@@ -52,6 +54,7 @@ class SandboxStopper:
         except EngineNotFoundError:
             logger.debug("sandbox was gone already sandbox=%s", record.id)
         await self._checkpoints.remove(record.id)
+        await self._files.remove(record.id)
         self._inventory.forget(record.id)
 
     async def _find(self, sandbox_id: str) -> SandboxRecord | None:

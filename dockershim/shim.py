@@ -35,6 +35,7 @@ from dockershim.network import NetworkError, NetworkPlugin
 from dockershim.pause.image import PauseImage
 from dockershim.ports import Cleanups, EngineState
 from dockershim.runtime_info import RuntimeInfo
+from dockershim.sandbox_files import SandboxFiles
 from dockershim.sandbox_run import SandboxRunner, network_of
 from dockershim.sandbox_stop import SandboxStopper
 from dockershim.service import ImageService, RuntimeService
@@ -70,22 +71,26 @@ class Dockershim:
     ) -> None:
         """`make_logs(engine_root)` gives the container logs of an engine that keeps its files there."""
         self.network = network
+        self._needs_tidying = asyncio.Event()
         self._logs = logs = EngineLogs(make_logs)
         self.engine = engine = EngineClient(settings.docker_endpoint)
         self.state = state = EngineState(f"the Docker engine at {settings.docker_endpoint} has not answered yet")
         self._cleanups = cleanups = Cleanups()
         self.checkpoints = checkpoints = CheckpointStore(settings.root_directory / "sandboxes")
+        self._files = files = SandboxFiles(settings.root_directory / "files")
         self.image_cache = ImageCache(engine)
-        self.inventory = inventory = Inventory(engine, self.image_cache, self._drain)
+        self.inventory = inventory = Inventory(engine, self.image_cache, self._drain, str(files.directory))
         self.events = EventHub(inventory, checkpoints)
         self.puller = ImagePuller(engine)
         self.pause = PauseImage(engine, self.puller, settings.pause_image)
         self.images = Images(engine, state, self.image_cache, frozenset((settings.pause_image,)))
         self.info = RuntimeInfo(engine, state, network, self.puller)
         self.containers = ContainerLifecycle(engine, state, inventory, logs)
-        self.container_creator = ContainerCreator(engine, state, inventory, logs, cleanups)
-        self.sandbox_runner = SandboxRunner(engine, state, inventory, network, checkpoints, self.pause, cleanups)
-        self.sandbox_stopper = SandboxStopper(engine, state, inventory, network, checkpoints, self.containers)
+        self.container_creator = ContainerCreator(engine, state, inventory, logs, files, cleanups)
+        self.sandbox_runner = SandboxRunner(
+            engine, state, inventory, network, checkpoints, files, self.pause, cleanups
+        )
+        self.sandbox_stopper = SandboxStopper(engine, state, inventory, network, checkpoints, files, self.containers)
         self.execs = ExecRunner(engine, state, inventory, cleanups)
         self.disk = DiskUsage(engine, state, self.image_cache, inventory)
         self.stats = Stats(state, inventory, self.disk)
@@ -106,6 +111,7 @@ class Dockershim:
                 group.create_task(self.network.run()),
                 group.create_task(self._logs.run()),
                 group.create_task(stream.run()),
+                group.create_task(self._tidy_up()),
             ]
             try:
                 await self.server.start()
@@ -151,7 +157,7 @@ class Dockershim:
             "engine ready version=%s cgroup_driver=%s store=%s",
             self.engine.version.get("Version"), facts.cgroup_driver, facts.storage_driver,
         )
-        await self._tidy_up()
+        self._needs_tidying.set()
 
     def _disconnected(self, error: EngineError) -> None:
         if not self.state.reason:
@@ -161,6 +167,7 @@ class Dockershim:
     async def _adopt(self) -> None:
         """Sandboxes of cri-dockerd's get a checkpoint, with the addresses that the network knows."""
         await self.checkpoints.keep_only(self.inventory.sandboxes)
+        await self._files.keep_only(list(self.inventory.sandboxes))
         for record in list(self.inventory.sandboxes.values()):
             if record.config_hash or self.checkpoints.get(record.id) is not None or not record.is_running:
                 continue
@@ -175,11 +182,16 @@ class Dockershim:
             logger.info("sandbox adopted sandbox=%s pod=%s", record.id, pod)
 
     async def _tidy_up(self) -> None:
-        """Networks whose sandbox was removed while we were away, and the pause image before the first pod asks."""
-        try:
-            await self.network.collect_garbage(list(self.inventory.sandboxes))
-            await self.pause.ensure()
-        except (NetworkError, EngineError, CriError) as error:
-            logger.warning("not tidy yet error=%s", error)
+        """After each connect, beside the serving: networks whose sandbox was removed while we were away, and the pause
+        image before the first pod asks for it. Sandboxes made meanwhile are in the inventory before their network is.
+        """
+        while True:
+            await self._needs_tidying.wait()
+            self._needs_tidying.clear()
+            try:
+                await self.pause.ensure()
+                await self.network.collect_garbage(list(self.inventory.sandboxes))
+            except (NetworkError, EngineError, CriError) as error:
+                logger.warning("not tidy yet error=%s", error)
 
 

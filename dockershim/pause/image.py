@@ -6,6 +6,7 @@ import logging
 from cri.errors import CriError, FailedPreconditionError
 from cri.v1 import api_pb2 as cri
 from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
+from dockershim.engine.credentials import credentials_for
 from dockershim.image_pull import ImagePuller, split_reference
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class PauseImage:
             pass
         try:
             async with asyncio.timeout(self._pull_seconds):
-                await self._puller.pull(self.name, cri.AuthConfig())
+                await self._puller.pull(self.name, await self._auth())
             return
         except TimeoutError:
             reason = f"not there after {self._pull_seconds:.0f} s"
@@ -55,6 +56,18 @@ class PauseImage:
             reason = str(error)
         logger.warning("pause image cannot be pulled, the built-in one is used image=%s reason=%s", self.name, reason)
         await self._load()
+
+    async def _auth(self) -> cri.AuthConfig:
+        """The kubelet pulls no pause image, so nobody but the node's Docker configuration has credentials for it."""
+        found = await credentials_for(split_reference(self.name)[0])
+        if not (found.username or found.identity_token):
+            return cri.AuthConfig()
+        return cri.AuthConfig(
+            username=found.username,
+            password=found.password,
+            identity_token=found.identity_token,
+            server_address=found.server_address,
+        )
 
     async def _load(self) -> None:
         from dockershim.pause import load  # rarely needed, and tarfile is not small
