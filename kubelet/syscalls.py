@@ -63,6 +63,9 @@ class Syscalls(Protocol):
 
     def mounts(self) -> list[Mount]: ...
 
+    def is_other_file_system(self, directory: Path) -> bool:
+        """Whether another file system than the parent's is mounted here (two stats; bind mounts may escape it)."""
+
     def open_beneath(self, directory: int, path: str, flags: int) -> int:
         """Open `path` below the directory descriptor. Raises OSError EXDEV when it would leave the directory."""
 
@@ -126,6 +129,9 @@ class LinuxSyscalls:
 
     def mounts(self) -> list[Mount]:
         return parse_mountinfo(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"))
+
+    def is_other_file_system(self, directory: Path) -> bool:
+        return os.path.ismount(directory)
 
     def open_beneath(self, directory: int, path: str, flags: int) -> int:
         """openat2 with RESOLVE_BENEATH; on kernels before 5.6, one component at a time without following links."""
@@ -198,6 +204,9 @@ class RecordingSyscalls:
 
     def mounts(self) -> list[Mount]:
         return list(self.table)
+
+    def is_other_file_system(self, directory: Path) -> bool:
+        return any(mount.mount_point == str(directory) for mount in self.table)
 
     def open_beneath(self, directory: int, path: str, flags: int) -> int:
         """The real one: opening needs no privileges."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kubelet import paths
 from kubelet.api.meta import PodUID
-from kubelet.syscalls import Syscalls, mounts_beneath
+from kubelet.syscalls import Mount, Syscalls, mounts_beneath
 from kubelet.volumes.types import MountedVolume, VolumeError
 
 
@@ -42,11 +42,16 @@ def tear_down_volumes(syscalls: Syscalls, root: Path, uid: PodUID) -> None:
     """Unmount and remove everything under volumes/ and volume-subpaths/. Raises VolumeError that says what is left;
     what could be taken down is gone then all the same."""
     problems = []
-    for directory in (paths.subpaths_dir(root, uid), *sorted(paths.volumes_dir(root, uid).glob("*/*")),
-                      paths.volumes_dir(root, uid)):
+    subpaths, volumes = paths.subpaths_dir(root, uid), paths.volumes_dir(root, uid)
+    for directory in (subpaths, volumes):  # a subPath bind keeps its volume busy
         try:
             unmount_beneath(syscalls, directory)
-            remove_tree(syscalls, directory)
+        except (OSError, VolumeError) as error:
+            problems.append(f"{directory}: {error}")
+    mounts = syscalls.mounts()
+    for directory in (subpaths, *sorted(volumes.glob("*/*")), volumes):
+        try:
+            _remove_unmounted(mounts, directory)
         except (OSError, VolumeError) as error:
             problems.append(f"{directory}: {error}")
     if problems:
@@ -65,19 +70,26 @@ def remove_pod_directory(syscalls: Syscalls, root: Path, uid: PodUID) -> None:
 
 def unmount_beneath(syscalls: Syscalls, directory: Path) -> None:
     """Unmount all that is mounted at or below `directory`, and make sure of it. Raises VolumeError, OSError."""
-    for mount in mounts_beneath(syscalls.mounts(), directory):
+    found, failure = mounts_beneath(syscalls.mounts(), directory), None
+    for mount in found:
         try:
             syscalls.unmount(Path(mount.mount_point))
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOENT):  # somebody else was faster
-                raise
-    if left := mounts_beneath(syscalls.mounts(), directory):
+                failure = error
+    if failure is not None:
+        raise failure
+    if found and (left := mounts_beneath(syscalls.mounts(), directory)):
         raise VolumeError(f"{left[0].mount_point} is still mounted")
 
 
 def remove_tree(syscalls: Syscalls, directory: Path) -> None:
     """Remove `directory` with what is in it. Raises VolumeError when something is mounted there, OSError."""
-    if left := mounts_beneath(syscalls.mounts(), directory):
+    _remove_unmounted(syscalls.mounts(), directory)
+
+
+def _remove_unmounted(mounts: list[Mount], directory: Path) -> None:
+    if left := mounts_beneath(mounts, directory):
         raise VolumeError(f"not removed, {left[0].mount_point} is mounted there")
     try:
         found = directory.lstat()
