@@ -1,8 +1,9 @@
 """Takes a pod's volumes off the disk, and never the data behind a mount.
 
 Order: subPath binds, then each volume's mounts, deepest first, then their directories. A directory is removed only
-while the mount table shows nothing at or below it, and the walk itself stops at every file system boundary: a mount
-that appears in between makes the removal fail, it never makes it go on. Everything blocks and may be repeated.
+while the mount table shows nothing at or below it, and the walk itself enters no mount, not even a bind mount of the
+same file system: one that appears in between makes the removal fail, it never makes it go on. Everything blocks and
+may be repeated.
 """
 
 import contextlib
@@ -51,7 +52,7 @@ def tear_down_volumes(syscalls: Syscalls, root: Path, uid: PodUID) -> None:
     mounts = syscalls.mounts()
     for directory in (subpaths, *sorted(volumes.glob("*/*")), volumes):
         try:
-            _remove_unmounted(mounts, directory)
+            _remove_unmounted(syscalls, mounts, directory)
         except (OSError, VolumeError) as error:
             problems.append(f"{directory}: {error}")
     if problems:
@@ -85,36 +86,37 @@ def unmount_beneath(syscalls: Syscalls, directory: Path) -> None:
 
 def remove_tree(syscalls: Syscalls, directory: Path) -> None:
     """Remove `directory` with what is in it. Raises VolumeError when something is mounted there, OSError."""
-    _remove_unmounted(syscalls.mounts(), directory)
+    _remove_unmounted(syscalls, syscalls.mounts(), directory)
 
 
-def _remove_unmounted(mounts: list[Mount], directory: Path) -> None:
+def _remove_unmounted(syscalls: Syscalls, mounts: list[Mount], directory: Path) -> None:
     if left := mounts_beneath(mounts, directory):
         raise VolumeError(f"not removed, {left[0].mount_point} is mounted there")
-    try:
-        found = directory.lstat()
-    except FileNotFoundError:
+    if not os.path.lexists(directory):
         return
     parent = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _remove(directory.name, parent, found.st_dev)
+        _remove(syscalls, directory.name, parent)
     finally:
         os.close(parent)
 
 
-def _remove(name: str, parent: int, device: int) -> None:
-    """Remove one entry of the open directory `parent`, never following a link or entering another file system."""
+def _remove(syscalls: Syscalls, name: str, parent: int) -> None:
+    """Remove one entry of the open directory `parent`, never following a link or entering a mount."""
     found = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISDIR(found.st_mode):
         os.unlink(name, dir_fd=parent)
         return
-    if found.st_dev != device:
-        raise VolumeError(f"not removed, {name} is another file system")
-    own = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        own = syscalls.open_beneath(parent, name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, cross_mounts=False)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise VolumeError(f"not removed, something is mounted at {name}") from error
+        raise
     try:
         for entry in os.listdir(own):  # noqa: PTH208 - of an open directory
             with contextlib.suppress(FileNotFoundError):
-                _remove(entry, own, device)
+                _remove(syscalls, entry, own)
     finally:
         os.close(own)
     os.rmdir(name, dir_fd=parent)
