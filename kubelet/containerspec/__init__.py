@@ -18,7 +18,7 @@ from kubelet.containerspec.sandbox import sandbox_config
 from kubelet.containerspec.security import ImageUser
 
 __all__ = [
-    "ContainerConfigError", "ContainerInputs", "HostFacts", "ImageUser", "NodeContext", "ReferencedObjects", "ResolvConf",
-    "SandboxConfigError", "ServiceEnvironment", "SpecWarning", "container_config", "container_hash",
+    "ContainerConfigError", "ContainerInputs", "HostFacts", "ImageUser", "NodeContext", "ReferencedObjects",
+    "ResolvConf", "SandboxConfigError", "ServiceEnvironment", "SpecWarning", "container_config", "container_hash",
     "learn_host_facts", "parse_resolv_conf", "sandbox_config",
 ]
