@@ -14,7 +14,7 @@ from cri.v1 import api_pb2 as cri
 from kubelet import admission
 from kubelet.agentparts import (
     CollectionFacts,
-    NodeCgroups,
+    cgroup_settings,
     container_policy,
     node_settings,
     pod_sources,
@@ -25,9 +25,10 @@ from kubelet.api.meta import PodUID
 from kubelet.api.types import Node, Pod, Quantity
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
+from kubelet.cgroups import PodCgroups
 from kubelet.collection import GarbageCollection, Places, image_policy
 from kubelet.config import Options
-from kubelet.containerspec import NodeContext
+from kubelet.containerspec import HostFacts, NodeContext
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
 from kubelet.executor.kill import Killer
 from kubelet.executor.start import CrashBackoff, Starter
@@ -101,7 +102,10 @@ class Clients:
 class Agent:
     """Every component, joined. Attributes are what kubelet.app runs and shows."""
 
-    def __init__(self, options: Options, node_name: str, clients: Clients, metrics: KubeletMetrics) -> None:
+    def __init__(
+        self, options: Options, node_name: str, clients: Clients, metrics: KubeletMetrics, host: HostFacts
+    ) -> None:
+        self.host = host
         self.options, self.node_name, self.clients, self.metrics = options, node_name, clients, metrics
         self.root_dir = Path(options.flags.root_dir)
         self.started_at = time.time()
@@ -137,7 +141,7 @@ class Agent:
             clients.heartbeat_api, self.node_name, self.options.config.node_lease_duration_seconds,
             self.node.node_uid,
         )
-        self.cgroups = NodeCgroups(self.options.config, self.runtime_facts)
+        self.cgroups = PodCgroups(cgroup_settings(self.options.config, self.host))
 
     def _listed_node(self) -> Node | None:
         return self.node_reflector.get(self.node_name) if self.node_reflector else None
@@ -185,7 +189,7 @@ class Agent:
         killer = Killer(clients.runtime, self.recorder, time.monotonic)
         configs = PodConfigs(
             self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
-            self.objects, self.services, self.runtime_classes,
+            self.objects, self.services, self.runtime_classes, lambda: self.node.reference,
         )
         starter = Starter(
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
@@ -221,7 +225,8 @@ class Agent:
             self.clients.runtime, self.clients.images, CollectionFacts(self), self.recorder,
             node=lambda: self.node.reference,
             places=Places(self.root_dir, Path(config.pod_logs_dir), CONTAINER_LOGS_DIR),
-            mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()], image_policy=image_policy(config),
+            mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()],
+            image_policy=image_policy(config),
             container_policy=container_policy(self.options.flags),
             on_image_removed=lambda cause: self.metrics.image_garbage_collected_total.labels(cause).inc(),
         )
@@ -249,6 +254,9 @@ class Agent:
 
     def _pod_finished(self, uid: PodUID) -> None:
         self.pod_sync.forget(uid)
+        self.images.forget(uid)
+        if self.tokens is not None:
+            self.tokens.forget(uid)
         self.loop.request_housekeeping()
 
     def _objects_changed(self, uids: set[PodUID]) -> None:
@@ -284,15 +292,23 @@ class Agent:
 
     def _context(self) -> NodeContext:
         """The node as the translation to CRI sees it, now."""
-        config, node = self.options.config, self.node.node()
+        config, node, host = self.options.config, self.node.node(), self.host
         return NodeContext(
             node_name=self.node_name, root_dir=self.root_dir, node_ips=self.node.host_ips(),
             pod_logs_dir=Path(config.pod_logs_dir), cluster_dns=tuple(config.cluster_dns),
             cluster_domain=config.cluster_domain,
             resolv_conf=Path(config.resolv_conf) if config.resolv_conf else None,
-            seccomp_default=config.seccomp_default, allocatable=node.status.allocatable,
+            seccomp_default=config.seccomp_default or self.options.flags.seccomp_default,
+            allocatable=node.status.allocatable,
             memory_capacity=quantity.value(node.status.capacity.get("memory", 1)),
             cpu_cfs_quota=config.cpu_cfs_quota, cpu_cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
+            cgroup_v2=host.cgroup_v2, single_process_oom_kill=config.single_process_oom_kill,
+            swap_controller=host.swap_controller, hugepage_sizes=host.hugepage_names,
+            masked_paths=host.masked_paths, selinux_enabled=host.selinux_enabled,
+            recursive_read_only_handlers=frozenset(
+                handler.name for handler in self.health.handlers
+                if handler.features and handler.features.recursive_read_only_mounts
+            ),
         )
 
     def _admit(self, pod: Pod) -> admission.Rejection | None:
