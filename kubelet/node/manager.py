@@ -229,12 +229,15 @@ class NodeManager:
 
     async def register(self) -> None:
         """Make the API server have the node; tries until it does. Standalone: make the node."""
-        delay = FIRST_REGISTRATION_RETRY_SECONDS
+        delay, failures = FIRST_REGISTRATION_RETRY_SECONDS, 0
         while True:
             try:
                 self._adopt(await self._registered())
             except ApiError as error:
-                logger.error("Node is not registered yet node=%s: %s", self._settings.node_name, error)
+                failures += 1
+                if failures.bit_count() == 1:  # the 1st, 2nd, 4th, 8th … time
+                    logger.error("Node is not registered yet node=%s failures=%d: %s",
+                                 self._settings.node_name, failures, error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_REGISTRATION_RETRY_SECONDS)
             else:
