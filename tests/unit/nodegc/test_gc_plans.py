@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nodegc.containers import (
     Container,
@@ -121,6 +121,7 @@ sightings = st.dictionaries(
 names = st.frozensets(st.sampled_from("abcdefgh"))
 
 
+@settings(deadline=None)
 @given(images, sightings, st.builds(Use, names, names, names), st.integers(0, 20 * GIB), st.floats(0, 1000))
 def test_never_an_image_in_use_pinned_or_young(
     listed: list[Image], ledger: dict[str, Sighting], use: Use, free: int, max_age: float
@@ -205,6 +206,7 @@ containers = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(containers, st.sets(st.sampled_from("pqr")), st.booleans(), st.integers(-1, 3), st.integers(-1, 6))
 def test_never_a_running_container_nor_all_of_a_living_pod(
     listed: list[Container], gone: set[str], seen: bool, each: int, total: int

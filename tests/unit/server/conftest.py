@@ -1,4 +1,4 @@
-"""A small real node for the servers, certificates made on the spot, and no event loop left over."""
+"""A small real node for the servers, and certificates made on the spot."""
 
 import asyncio
 import ssl
@@ -36,10 +36,6 @@ from kubelet.server.server import KubeletServer
 from kubelet.server.settings import ServerSettings
 from kubelet.server.stats import StatsProvider
 from kubelet.server.tls import ReloadingContext
-
-# pytest-asyncio saves the thread's event loop before it makes its own; where none was set, Python 3.11 makes one for
-# the asking and nobody closes it. Say that there is none.
-asyncio.set_event_loop(None)
 
 
 def web_pod(log_id: str = "docker://c1") -> Pod:
