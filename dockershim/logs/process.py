@@ -287,7 +287,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m dockershim.logs STATE_DIR", file=sys.stderr)  # noqa: T201
         return 2
-    state_dir = Path(arguments[0])
+    state_dir = Path(arguments[0]).absolute()
+    os.chdir("/")
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(state_dir / protocol.LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
