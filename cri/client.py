@@ -9,9 +9,9 @@ ExecSync, none for PullImage and for event streams. Failures are raised as cri.e
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc.aio
 
@@ -71,7 +71,7 @@ class _Client:
         name: str,
         rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
         timeout_of: Callable[[Request], float | None] | None = None,
-    ) -> Callable[[Request], Awaitable[Response]]:
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """`rpc` with a deadline, typed errors and the observer around it."""
 
         async def call(request: Request) -> Response:

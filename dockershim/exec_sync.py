@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cri.client import MAX_MESSAGE_BYTES
 from cri.errors import DeadlineExceededError, FailedPreconditionError, InternalError, InvalidArgumentError
 from cri.v1 import api_pb2 as cri
 from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
@@ -23,8 +24,8 @@ from dockershim.ports import Cleanups, EngineState
 
 logger = logging.getLogger(__name__)
 
-OUTPUT_CAP_BYTES = 16 * 1024 * 1024
-"""Of each stream: CRI's message limit; upstream cuts silently too."""
+OUTPUT_CAP_BYTES = MAX_MESSAGE_BYTES - 4096
+"""Of both streams together: the answer must fit into one message of the client's limit; upstream cuts silently too."""
 _DRAIN_SECONDS = 1.0
 """How long output is awaited after the command has ended: a child left behind may hold the pipe open for ever."""
 _END_SECONDS = 10.0
@@ -39,7 +40,8 @@ class _Output:
 
     def add(self, stream: int, data: bytes) -> None:
         target = self.stderr if stream == STDERR else self.stdout
-        target += data[: max(OUTPUT_CAP_BYTES - len(target), 0)]
+        room = OUTPUT_CAP_BYTES - len(self.stdout) - len(self.stderr)
+        target += data[: max(room, 0)]
 
 
 class ExecRunner:

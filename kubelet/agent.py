@@ -4,20 +4,28 @@ Standalone (no kubeconfig) is the same agent without an API client: statuses and
 the API server cannot be had and say so.
 """
 
-import asyncio
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cri.client import ImageClient, RuntimeClient
+from cri.v1 import api_pb2 as cri
 from kubelet import admission
-from kubelet.api.meta import PodUID, full_name, pod_uid
-from kubelet.api.types import Pod
-from kubelet.apiclient import ApiClient
+from kubelet.agentparts import (
+    CollectionFacts,
+    NodeCgroups,
+    container_policy,
+    node_settings,
+    pod_sources,
+    tidiers,
+)
+from kubelet.api import quantity
+from kubelet.api.meta import PodUID
+from kubelet.api.types import Node, Pod, Quantity
+from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
-from kubelet.cgroups import PodCgroups
+from kubelet.collection import GarbageCollection, Places, image_policy
 from kubelet.config import Options
 from kubelet.containerspec import NodeContext
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
@@ -25,7 +33,10 @@ from kubelet.executor.kill import Killer
 from kubelet.executor.start import CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
 from kubelet.images import ImageManager
+from kubelet.logs.manager import ContainerLogManager, RunningLog
+from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper, NoMirrors
+from kubelet.node import HealthCheck, LeaseKeeper, NodeManager, NodeSurroundings, RuntimeHealth
 from kubelet.objects import ObjectManager, RuntimeClasses, Services
 from kubelet.paths import CONTAINER_LOGS_DIR
 from kubelet.podconfigs import PodConfigs
@@ -34,17 +45,20 @@ from kubelet.podstatus import StatusManager
 from kubelet.podstatuses import PodStatuses
 from kubelet.podsync import PodServices, PodSync
 from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
-from kubelet.probing import PodProbes
+from kubelet.probing import CHECKPOINT_NAME, PodProbes
 from kubelet.runtimefacts import RuntimeFacts
-from kubelet.sources import ApiServerSource, DirectorySource, MirrorClient, PodConfig, PodSource, UrlSource
+from kubelet.server.assembly import rotation_policy
+from kubelet.sources import MirrorClient, PodConfig
 from kubelet.syncloop import SyncLoop
 from kubelet.syscalls import LinuxSyscalls
 from kubelet.timeline import Stage, Timeline
 from kubelet.tokens import TokenManager
-from kubelet.upkeep import Tidier, Upkeep, active_pods
+from kubelet.upkeep import Upkeep, active_pods
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.manager import VolumeManager
 from pleg import Pleg
+from probes import ProbeKind, ProbeResult
+from probes import Verdict as ProbeVerdict
 
 CRASH_BACKOFF_SECONDS = 10.0
 
@@ -60,7 +74,7 @@ class Clients:
     heartbeat_api: ApiClient | None = None
 
     @classmethod
-    async def connect(cls, options: Options, endpoint: str, metrics: Metrics) -> "Clients":
+    async def connect(cls, options: Options, endpoint: str, metrics: KubeletMetrics) -> "Clients":
         """Raises KubeconfigError; neither the runtime nor the API server has to be there."""
         config, flags = options.config, options.flags
         timeout = float(config.runtime_request_timeout)
@@ -87,7 +101,7 @@ class Clients:
 class Agent:
     """Every component, joined. Attributes are what kubelet.app runs and shows."""
 
-    def __init__(self, options: Options, node_name: str, clients: Clients, metrics: Metrics) -> None:
+    def __init__(self, options: Options, node_name: str, clients: Clients, metrics: KubeletMetrics) -> None:
         self.options, self.node_name, self.clients, self.metrics = options, node_name, clients, metrics
         self.root_dir = Path(options.flags.root_dir)
         self.started_at = time.time()
@@ -106,13 +120,35 @@ class Agent:
         self._make_loop()
 
     def _make_node(self) -> None:
-        config, flags = self.options.config, self.options.flags
-        self.node = make_node_manager(self)
-        self.node_context = NodeContexts(self)
-        self.cgroups = PodCgroups(
-            root=config.cgroup_root, driver=lambda: self.runtime_facts.cgroup_driver or config.cgroup_driver,
-            enabled=config.cgroups_per_qos,
+        """The node itself: what it is, how it does, and the cgroups that it lends to pods."""
+        clients = self.clients
+        self.health = RuntimeHealth(clients.runtime, checks=(HealthCheck("PLEG", self.pleg.healthy),))
+        self.node_reflector = Reflector(
+            clients.api, paths.NODES, Node, field_selector=f"metadata.name={self.node_name}"
+        ) if clients.api else None
+        self.node = NodeManager(
+            node_settings(self.options, self.node_name), self.health, self.recorder, client=clients.api,
+            images=clients.images, surroundings=NodeSurroundings(
+                listed=self._listed_node, volumes_in_use=lambda: self.volumes.volumes_in_use(),  # noqa: PLW0108 - made later
+                pod_cidr_changed=self._pod_cidr_changed,
+            ),
         )
+        self.lease = LeaseKeeper(
+            clients.heartbeat_api, self.node_name, self.options.config.node_lease_duration_seconds,
+            self.node.node_uid,
+        )
+        self.cgroups = NodeCgroups(self.options.config, self.runtime_facts)
+
+    def _listed_node(self) -> Node | None:
+        return self.node_reflector.get(self.node_name) if self.node_reflector else None
+
+    async def _pod_cidr_changed(self, cidr: str) -> None:
+        await self.clients.runtime.UpdateRuntimeConfig(cri.UpdateRuntimeConfigRequest(
+            runtime_config=cri.RuntimeConfig(network_config=cri.NetworkConfig(pod_cidr=cidr))
+        ))
+
+    def allocatable(self) -> Mapping[str, Quantity]:
+        return self.node.node().status.allocatable
 
     def _make_pod_rooms(self) -> None:
         """What pods are made of: objects, volumes, images, probes, statuses."""
@@ -122,7 +158,7 @@ class Agent:
         self.runtime_classes = RuntimeClasses(clients.api)
         self.tokens = TokenManager(clients.api) if clients.api else None
         self.volumes = VolumeManager(
-            self.root_dir, content=ContentSource(self.objects, self.tokens, self.node.allocatable),
+            self.root_dir, content=ContentSource(self.objects, self.tokens, self.allocatable),
             syscalls=LinuxSyscalls(), recorder=self.recorder,
         )
         self.images = ImageManager(
@@ -136,12 +172,11 @@ class Agent:
         )
         self.status_manager = StatusManager(
             clients.api, self.pods,
-            could_have_running_containers=lambda uid: self.workers.could_have_running_containers(uid),
-            acknowledged=lambda uid, at: self.timeline.mark(uid, Stage.STATUS_ACKNOWLEDGED, at),
+            could_have_running_containers=lambda uid: self.workers.could_have_running_containers(uid),  # noqa: PLW0108 - made later
+            acknowledged=self._acknowledged,
         )
         self.statuses = PodStatuses(
-            self.status_manager, self.probes.flags, self.node.host_ips, lambda: self.runtime_facts.name,
-            self.timeline,
+            self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
         )
 
     def _make_workers(self) -> None:
@@ -149,7 +184,7 @@ class Agent:
         clients, config = self.clients, self.options.config
         killer = Killer(clients.runtime, self.recorder, time.monotonic)
         configs = PodConfigs(
-            self.node_context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
+            self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
             self.objects, self.services, self.runtime_classes,
         )
         starter = Starter(
@@ -163,16 +198,15 @@ class Agent:
             clients.runtime, configs, configs, starter, killer,
             CrashBackoff(self.crash_backoff, self.recorder, time.monotonic, time.time), self.recorder, self.timeline,
         )
-        self.registered = asyncio.Event()
         self.mirrors: MirrorKeeper | NoMirrors = NoMirrors()
         if clients.api is not None:
-            writer = MirrorClient(clients.api, self.node_name, self.node.uid)
+            writer = MirrorClient(clients.api, self.node_name, self.node.node_uid)
             self.mirrors = MirrorKeeper(writer, self.pods, self.node.registered, self._is_terminated)
         self.pod_sync = PodSync(PodServices(
             pods=self.pods, cache=self.pleg.cache, executor=executor, killer=killer, statuses=self.statuses,
             volumes=self.volumes, references=self.objects, cgroups=self.cgroups, probes=self.probes,
             mirrors=self.mirrors, recorder=self.recorder, timeline=self.timeline, root_dir=self.root_dir,
-            network_error=self.node.network_error,
+            network_error=self.health.network_error,
         ))
         self.workers = PodWorkers(
             self.pod_sync, float(config.sync_frequency), nothing_runs=self._nothing_runs,
@@ -181,14 +215,27 @@ class Agent:
 
     def _make_loop(self) -> None:
         """Sources in front, housekeeping behind."""
+        config, syscalls = self.options.config, LinuxSyscalls()
         self.config = PodConfig(pod_sources(self), self.recorder)
+        self.collection = GarbageCollection(
+            self.clients.runtime, self.clients.images, CollectionFacts(self), self.recorder,
+            node=lambda: self.node.reference,
+            places=Places(self.root_dir, Path(config.pod_logs_dir), CONTAINER_LOGS_DIR),
+            mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()], image_policy=image_policy(config),
+            container_policy=container_policy(self.options.flags),
+            on_image_removed=lambda cause: self.metrics.image_garbage_collected_total.labels(cause).inc(),
+        )
+        self.logs = ContainerLogManager(
+            self._running_logs, self.clients.runtime, rotation_policy(config),
+            interval_seconds=float(config.container_log_monitor_interval), workers=config.container_log_max_workers,
+        )
         self.upkeep = Upkeep(
-            self._admit, self.status_manager, self.recorder,
-            self.mirrors, tidiers(self), time.time,
+            self._admit, self.status_manager, self.recorder, self.mirrors, tidiers(self), time.time,
         )
         self.loop = SyncLoop(
             self.config, self.pods, self.workers, self.pleg, self.probes.results, self.upkeep, self.timeline,
             on_probe_result=self._probe_result, on_pod=self.status_manager.pod_changed,
+            on_death=self.collection.container_died,
         )
 
     # Who tells whom.
@@ -212,7 +259,41 @@ class Agent:
                 self.workers.update(PodUpdate(UpdateKind.SYNC, pod))
 
     def _probe_result(self, result: ProbeResult) -> None:
-        """Readiness is published at once, the rest waits for the pod's worker."""
+        """Readiness and startup are published at once; what follows from them waits for the pod's worker."""
+        uid, succeeded = PodUID(result.uid), result.verdict is ProbeVerdict.SUCCESS
+        if result.kind is ProbeKind.READINESS:
+            self.status_manager.set_container_flags(uid, self._qualified(result.container_id), ready=succeeded)
+        elif result.kind is ProbeKind.STARTUP:
+            self.status_manager.set_container_flags(uid, self._qualified(result.container_id), started=succeeded)
+
+    def _qualified(self, container_id: str) -> str:
+        """`docker://<id>`, as statuses name containers."""
+        return f"{self._runtime_name()}://{container_id}"
+
+    def _runtime_name(self) -> str:
+        return self.health.runtime_name or self.runtime_facts.name
+
+    def _acknowledged(self, uid: PodUID, at: float) -> None:
+        self.timeline.mark(uid, Stage.STATUS_ACKNOWLEDGED, at)
+
+    def _running_logs(self) -> list[RunningLog]:
+        return [
+            RunningLog(container.id, Path(container.log_path))
+            for runtime in self.pleg.cache for container in runtime.running_containers if container.log_path
+        ]
+
+    def _context(self) -> NodeContext:
+        """The node as the translation to CRI sees it, now."""
+        config, node = self.options.config, self.node.node()
+        return NodeContext(
+            node_name=self.node_name, root_dir=self.root_dir, node_ips=self.node.host_ips(),
+            pod_logs_dir=Path(config.pod_logs_dir), cluster_dns=tuple(config.cluster_dns),
+            cluster_domain=config.cluster_domain,
+            resolv_conf=Path(config.resolv_conf) if config.resolv_conf else None,
+            seccomp_default=config.seccomp_default, allocatable=node.status.allocatable,
+            memory_capacity=quantity.value(node.status.capacity.get("memory", 1)),
+            cpu_cfs_quota=config.cpu_cfs_quota, cpu_cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
+        )
 
     def _admit(self, pod: Pod) -> admission.Rejection | None:
         active = active_pods(self.pods.pods(), self.status_manager, self.workers)

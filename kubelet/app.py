@@ -1,29 +1,40 @@
-"""The agent: makes every component from the options, joins them, and runs them in one task group until it is stopped.
+"""The agent from options to the end: makes it, runs every component in one task group, and stops it on demand.
 
     runtime (CRI) ─ pleg ─┐                       ┌─ statuses ─▶ API server
     sources ──────────────┼─▶ sync loop ─▶ workers┼─ executor ─▶ runtime
     probes ───────────────┘                       └─ volumes, images, cgroups, objects
-    beside: node, server, operator's socket, collection, mirrors
+    beside: node, lease, server, operator's socket, collection, log rotation, mirrors
 
 Nothing here decides anything: a question that this module would have to answer belongs into a room.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from kubelet.agent import Agent
+from kubelet.agent import Agent, Clients
+from kubelet.apiclient import KubeconfigError
+from kubelet.cgroups import CgroupError
 from kubelet.config import Options
 from kubelet.embedded import EmbeddedDockershim
+from kubelet.explain import NodeHealth
+from kubelet.metrics import KubeletMetrics
+from kubelet.mirrors import MirrorKeeper
 from kubelet.notify import keep_watchdog_fed, notify
+from kubelet.operator.server import SOCKET_NAME, OperatorServer
+from kubelet.server.assembly import make_server
+from kubelet.server.server import KubeletServer
+from kubelet.server.tls import TLSError
+from kubelet.views import AgentFacts, AgentOperatorView, AgentView, HealthChecks, SettingsView
 
 logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 2.0
+"""At the end, statuses that are under way get this long to reach the API server."""
 
 
 class AgentError(Exception):
@@ -33,19 +44,150 @@ class AgentError(Exception):
 async def serve(options: Options, stop: asyncio.Event) -> None:
     """Run the agent until `stop`. Raises AgentError for what the operator has to mend first."""
     embedded = embedded_dockershim(options)
-    agent = await Agent.make(
-        options, node_name=node_name(options),
-        endpoint=embedded.endpoint if embedded else options.config.container_runtime_endpoint,
-    )
+    name = node_name(options)
+    metrics = KubeletMetrics(name)
+    endpoint = embedded.endpoint if embedded else options.config.container_runtime_endpoint
+    try:
+        clients = await Clients.connect(options, endpoint, metrics)
+    except (KubeconfigError, ValueError) as error:
+        raise AgentError(str(error)) from None
+    try:
+        agent = Agent(options, name, clients, metrics)
+        await _run(agent, embedded, stop)
+    finally:
+        await clients.close()
+
+
+async def _run(agent: Agent, embedded: EmbeddedDockershim | None, stop: asyncio.Event) -> None:
+    server = await _server(agent)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work, name=name) for name, work in components(agent, embedded).items()]
+            tasks = [
+                group.create_task(work, name=name) for name, work in components(agent, embedded, server).items()
+            ]
             notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
             logger.info("Stopping; running pods stay")
-            await agent.statuses.flush(timeout=2.0)
+            await agent.status_manager.flush(timeout=FLUSH_SECONDS)
             for task in tasks:
                 task.cancel()
-    finally:
-        await agent.close()
+    except* (OSError, CgroupError) as group_error:
+        # Ports that are taken, cgroups that are not there: what only the operator can mend.
+        raise AgentError("; ".join(str(error) for error in _leaves(group_error))) from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def node_name(options: Options) -> str:
+    """--hostname-override, or the host's name in lower case (nodeutil.GetHostname)."""
+    name = (options.flags.hostname_override or socket.gethostname()).strip().lower()
+    if not name:
+        raise AgentError("this host has no name; set one, or give --hostname-override")
+    return name
+
+
+def embedded_dockershim(options: Options) -> EmbeddedDockershim | None:
+    """Our own dockershim, unless a runtime is named."""
+    if "containerRuntimeEndpoint" in options.given:
+        return None
+    flags = list(options.flags.dockershim_flag)
+    if options.flags.pod_infra_container_image:
+        flags.append(f"--pod-infra-container-image={options.flags.pod_infra_container_image}")
+    return EmbeddedDockershim(Path(options.flags.root_dir) / "dockershim.sock", flags)
+
+
+def components(
+    agent: Agent, embedded: EmbeddedDockershim | None, server: KubeletServer
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """Everything that runs for as long as the agent does, by name."""
+    running: dict[str, Coroutine[Any, Any, None]] = {
+        "pods": run_pods(agent),
+        "pleg": agent.pleg.run(),
+        "runtime health": agent.health.run(),
+        "node": agent.node.run(),
+        "lease": agent.lease.run(),
+        "probes": agent.probes.run(),
+        "statuses": agent.status_manager.run(),
+        "objects": agent.objects.run(),
+        "runtime classes": agent.runtime_classes.run(),
+        "log rotation": agent.logs.run(),
+        "server": server.run(),
+        "operator": _operator_server(agent).run(),
+        "watchdog": keep_watchdog_fed(lambda: not any(health_checks(agent).values())),
+    }
+    if embedded is not None:
+        running["dockershim"] = embedded.run()
+    if agent.node_reflector is not None:
+        running["node object"] = agent.node_reflector.run()
+    if agent.services is not None:
+        running["services"] = agent.services.run()
+    if agent.api_events is not None:
+        running["events"] = agent.api_events.run()
+    if isinstance(agent.mirrors, MirrorKeeper):
+        running["mirrors"] = agent.mirrors.run()
+    return running
+
+
+async def run_pods(agent: Agent) -> None:
+    """The way of pods: begins when the runtime is there and what earlier runs left is known."""
+    agent.root_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    await agent.runtime_facts.learn()
+    await agent.cgroups.start()
+    await agent.volumes.recover()
+    await agent.node._facts_known.wait()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(agent.workers.run(), name="pod workers")
+        group.create_task(agent.config.run(), name="pod sources")
+        group.create_task(agent.loop.run(), name="sync loop")
+        group.create_task(agent.collection.run(), name="collection")
+
+
+def health_checks(agent: Agent) -> Mapping[str, str]:
+    """What /healthz answers: name to error, empty when it passes."""
+    quiet = time.monotonic() - agent.loop.last_turn
+    limit = max(2 * float(agent.options.config.sync_frequency), 300.0)
+    return {
+        "ping": "", "log": "",
+        "syncloop": f"sync Loop took longer than expected: {quiet:.0f}s" if quiet > limit else "",
+    }
+
+
+async def _server(agent: Agent) -> KubeletServer:
+    """Raises AgentError."""
+    options = agent.options
+    try:
+        return await make_server(
+            options.config, options.flags, node_name=agent.node_name, hostname=agent.node_name,
+            addresses=agent.node.host_ips(),
+            node=AgentView(agent.pods, agent.status_manager, agent.pleg.cache, agent.clients.runtime),
+            health=HealthChecks(lambda: health_checks(agent)), shown=SettingsView(options.config, options.flags),
+            metrics=agent.metrics, runtime=agent.clients.runtime, images=agent.clients.images, api=agent.clients.api,
+        )
+    except (TLSError, OSError) as error:
+        raise AgentError(str(error)) from None
+
+
+def _operator_server(agent: Agent) -> OperatorServer:
+    facts = AgentFacts(
+        agent.node_name, agent.clients.api is None, agent.clients.runtime.endpoint, agent.root_dir, agent.started_at
+    )
+    view = AgentOperatorView(
+        facts, agent.pods, agent.status_manager, agent.workers, agent.pod_sync.steps, agent.config,
+        agent.local_events, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),
+        lambda: agent.health.version,
+    )
+    return OperatorServer(agent.root_dir / SOCKET_NAME, view, agent.timeline)
+
+
+def _node_health(agent: Agent) -> NodeHealth:
+    source = next((reflector for reflector in (agent.node_reflector,) if reflector is not None), None)
+    return NodeHealth(
+        runtime_error="; ".join(agent.health.runtime_errors()), network_error=agent.health.network_error(),
+        api_error=source.problem if source else "",
+    )

@@ -15,8 +15,11 @@ from pleg.state import PodRuntimeStatus
 
 
 class Flags(Protocol):
-    started: bool
-    ready: bool
+    @property
+    def started(self) -> bool: ...
+
+    @property
+    def ready(self) -> bool: ...
 
 
 class PodStatuses:

@@ -11,7 +11,6 @@ Source: pkg/kubelet/prober; texts: contract 1.4.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from kubelet.api.meta import (
     AnyContainer,
@@ -21,8 +20,9 @@ from kubelet.api.meta import (
     pod_reference,
     pod_uid,
 )
-from kubelet.api.types import Container, ContainerStatus, IntOrString, ObjectReference, Pod, Probe
+from kubelet.api.types import Container, ContainerStatus, IntOrString, Pod, Probe
 from kubelet.containerspec.expansion import expand, keep_unknown
+from kubelet.events import EventRecorder
 from pleg.state import PodRuntimeStatus, RunState
 from probes import (
     BrokenHandler,
@@ -42,10 +42,6 @@ from probes.manager import Attempt
 from probes.spec import Handler
 
 CHECKPOINT_NAME = "probe_results.json"
-
-
-class EventRecorder(Protocol):
-    def event(self, ref: ObjectReference, kind: str, reason: str, message: str) -> None: ...
 
 
 AttemptObserver = Callable[[Pod, str, ProbeKind, str, float], None]

@@ -23,7 +23,7 @@ from kubelet.podmanager import PodManager
 from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
 from kubelet.sources import PodChange, PodOp
 from kubelet.timeline import Stage, Timeline
-from pleg import PodLifecycleEvent
+from pleg import EventKind, PodLifecycleEvent
 from pleg.cache import PodCache
 from probes import ProbeResult
 
@@ -66,11 +66,13 @@ class SyncLoop:
         self, config: PodConfig, pods: PodManager, workers: PodWorkers, runtime: RuntimeView,
         probe_results: "asyncio.Queue[ProbeResult]", upkeep: Upkeep, timeline: Timeline,
         on_probe_result: Callable[[ProbeResult], None], on_pod: Callable[[Pod], None],
+        on_death: Callable[[str, str], None],
     ) -> None:
-        """`on_probe_result` and `on_pod` hear of each verdict and each new version of a pod or mirror first."""
+        """Those who hear first: `on_probe_result` of each verdict, `on_pod` of each new version of a pod or mirror,
+        `on_death` of each container that ended (pod UID, container id)."""
         self._config, self._pods, self._workers, self._runtime = config, pods, workers, runtime
         self._probe_results, self._upkeep, self._timeline = probe_results, upkeep, timeline
-        self._on_probe_result, self._on_pod = on_probe_result, on_pod
+        self._on_probe_result, self._on_pod, self._on_death = on_probe_result, on_pod, on_death
         self._untidy = asyncio.Event()
         self.last_turn = time.monotonic()
         """Monotonic time of the last message handled; the healthz check `syncloop` reads it."""
@@ -156,6 +158,8 @@ class SyncLoop:
     # News of what runs.
 
     async def _handle_event(self, event: PodLifecycleEvent) -> None:
+        if event.kind is EventKind.DIED and event.container_id:
+            self._on_death(event.uid, event.container_id)
         pod = self._pods.get(PodUID(event.uid))
         if pod is not None:
             self._workers.update(PodUpdate(UpdateKind.SYNC, pod))

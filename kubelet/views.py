@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from cri.client import RuntimeClient
-from cri.errors import CriError
+from cri.errors import CriError, NotFoundError
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Node, Pod, PodStatus
@@ -77,6 +77,8 @@ class AgentView:
     async def is_running(self, container_id: str) -> bool:
         try:
             response = await self._runtime.ContainerStatus(cri.ContainerStatusRequest(container_id=container_id))
+        except NotFoundError:
+            return False
         except CriError:
             return True
         return response.status.state == cri.CONTAINER_RUNNING
@@ -169,3 +171,13 @@ class AgentOperatorView:
             )
             for problem in self._config.problems()
         ]
+
+
+class HealthChecks:
+    """The server's HealthView."""
+
+    def __init__(self, checks: Callable[[], Mapping[str, str]]) -> None:
+        self._checks = checks
+
+    def checks(self) -> Mapping[str, str]:
+        return self._checks()

@@ -22,6 +22,7 @@ from kubelet.api.meta import ContainerKind, container_field_path, pod_reference
 from kubelet.api.types import ObjectReference, Pod, Secret
 from kubelet.apiclient.throttle import TokenBucket
 from kubelet.backoff import Backoff
+from kubelet.events import EventKind, EventRecorder
 from kubelet.images.keyring import Credential, InvalidDockerConfigError, keyring_of, read_node_config
 from kubelet.images.names import InvalidImageNameError, default_pull_policy, parse_image_name, with_default_tag
 
@@ -36,12 +37,6 @@ class ImageService(Protocol):
     def ImageStatus(self, request: cri.ImageStatusRequest, /) -> Awaitable[cri.ImageStatusResponse]: ...
 
     def PullImage(self, request: cri.PullImageRequest, /) -> Awaitable[cri.PullImageResponse]: ...
-
-
-class Recorder(Protocol):
-    """Where events go; never blocks."""
-
-    def event(self, ref: ObjectReference, kind: str, reason: str, message: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +100,8 @@ class _Pulled:
 class ImageManager:
     """`qps` 0 lifts the limit on pulls per second; `parallel` is how many pulls run at once, None for any number."""
 
-    def __init__(self, images: ImageService, recorder: Recorder, *, root_dir: Path, qps: float = 5.0, burst: int = 10,
-                 parallel: int | None = 1, clock: Callable[[], float] = time.monotonic,
+    def __init__(self, images: ImageService, recorder: EventRecorder, *, root_dir: Path, qps: float = 5.0,
+                 burst: int = 10, parallel: int | None = 1, clock: Callable[[], float] = time.monotonic,
                  node_credentials: Callable[[Path], dict[str, Credential]] = read_node_config) -> None:
         self._images, self._recorder, self._clock = images, recorder, clock
         self._root_dir, self._node_credentials = root_dir, node_credentials
@@ -260,7 +255,7 @@ class ImageManager:
                 raise errors[0]
             raise UnknownError(f"[{', '.join(error_text(error) for error in errors)}]", "PullImage")
 
-    def _event(self, request: ImageRequest, kind: str, reason: str, message: str) -> None:
+    def _event(self, request: ImageRequest, kind: EventKind, reason: str, message: str) -> None:
         self._recorder.event(request.reference, kind, reason, message)
 
 

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pleg.diff import EventKind, Liveness, PodLifecycleEvent, diff, keep_addresses, liveness_by_id, transition
@@ -40,6 +40,7 @@ statuses = st.none() | st.builds(
 )
 
 
+@settings(deadline=None)
 @given(statuses, statuses)
 def test_events_lead_from_the_old_state_to_the_new(old: PodRuntimeStatus | None, new: PodRuntimeStatus | None) -> None:
     replayed = liveness_by_id(old)
@@ -57,6 +58,7 @@ def test_events_lead_from_the_old_state_to_the_new(old: PodRuntimeStatus | None,
     assert replayed == liveness_by_id(new)
 
 
+@settings(deadline=None)
 @given(statuses)
 def test_nothing_happens_between_equal_states(status: PodRuntimeStatus | None) -> None:
     assert diff("uid", status, status) == []

@@ -154,6 +154,7 @@ def test_a_stopped_probe_leaves_a_good_verdict_and_never_begins_again() -> None:
     assert probe.phase is Phase.STOPPED
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.booleans(), max_size=40), st.integers(1, 5), st.integers(1, 5), st.sampled_from(ProbeKind)
 )
@@ -174,7 +175,7 @@ def test_thresholds_against_a_model(outcomes: list[bool], successes: int, failur
         assert (probe.phase is Phase.HELD) is held
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.floats(1, 60), st.floats(0, 1e6), st.booleans(),
     st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 100)), min_size=1, max_size=30),

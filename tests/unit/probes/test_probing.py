@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -91,7 +92,10 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[str, str, str, str]] = []
 
-    def event(self, ref: ObjectReference, kind: str, reason: str, message: str) -> None:
+    def event(
+        self, ref: ObjectReference, kind: str, reason: str, message: str,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         self.events.append((ref.field_path, kind, reason, message))
 
 

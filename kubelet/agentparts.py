@@ -1,0 +1,153 @@
+"""Small pieces of the agent: settings out of the configuration, facts for the collector, cgroups once their driver is
+known, sources and clean-up. Each translates between two rooms' words."""
+
+import asyncio
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nodegc import ContainerPolicy
+
+from kubelet.api.meta import PodUID, pod_uid
+from kubelet.api.types import Pod
+from kubelet.cgroups import CgroupDriver, CgroupError, CgroupSettings, PodCgroups, detect_tree
+from kubelet.config import KubeletConfiguration, KubeletFlags, Options
+from kubelet.node import NodeSettings
+from kubelet.runtimefacts import RuntimeFacts
+from kubelet.sources import ApiServerSource, DirectorySource, PodSource, UrlSource
+from kubelet.upkeep import Tidier
+
+if TYPE_CHECKING:
+    from kubelet.agent import Agent
+
+
+def node_settings(options: Options, node_name: str) -> NodeSettings:
+    config, flags = options.config, options.flags
+    return NodeSettings(
+        node_name=node_name, hostname=node_name, root_dir=Path(flags.root_dir), node_ips=flags.node_ips,
+        register_node=config.register_node, labels=flags.node_labels, taints=tuple(config.register_with_taints),
+        provider_id=config.provider_id, external_cloud_provider=flags.cloud_provider == "external",
+        controller_attach_detach=config.enable_controller_attach_detach, kubelet_port=config.port,
+        max_pods=config.max_pods, pods_per_core=config.pods_per_core, kube_reserved=config.kube_reserved,
+        system_reserved=config.system_reserved,
+        eviction_hard=config.eviction_hard if "evictionHard" in options.given else None,
+        max_images=config.node_status_max_images, update_seconds=float(config.node_status_update_frequency),
+        report_seconds=float(config.node_status_report_frequency), lease_seconds=config.node_lease_duration_seconds,
+    )
+
+
+def container_policy(flags: KubeletFlags) -> ContainerPolicy:
+    return ContainerPolicy(
+        min_age=float(flags.minimum_container_ttl_duration),
+        keep_per_container=flags.maximum_dead_containers_per_container, keep_in_all=flags.maximum_dead_containers,
+    )
+
+
+class NodeCgroups:
+    """PodCgroups, made when the runtime has said which driver it uses. Until then no pod is worked on."""
+
+    def __init__(self, config: KubeletConfiguration, facts: RuntimeFacts) -> None:
+        self._config, self._facts = config, facts
+        self._cgroups: PodCgroups | None = None
+
+    async def start(self) -> None:
+        """Raises CgroupError when the machine has no usable cgroups."""
+        config = self._config
+        tree = await asyncio.to_thread(detect_tree)
+        self._cgroups = PodCgroups(tree, CgroupSettings(
+            per_qos=config.cgroups_per_qos, driver=CgroupDriver(self._facts.cgroup_driver or config.cgroup_driver),
+            root=config.cgroup_root, cfs_quota=config.cpu_cfs_quota,
+            cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000), pids_limit=config.pod_pids_limit,
+        ))
+        await self._cgroups.start()
+
+    def _ready(self) -> PodCgroups:
+        if self._cgroups is None:
+            raise CgroupError("cgroups are not set up yet: the container runtime has not answered")
+        return self._cgroups
+
+    def parent(self, pod: Pod) -> str:
+        return self._ready().parent(pod)
+
+    async def ensure(self, pod: Pod) -> None:
+        await self._ready().ensure(pod)
+
+    async def remove(self, uid: PodUID) -> None:
+        await self._ready().remove(uid)
+
+    async def sweep(self, live: set[PodUID]) -> None:
+        await self._ready().sweep(live)
+
+
+class CollectionFacts:
+    """What the collector may take: answers of the pod workers and of the pod manager."""
+
+    def __init__(self, agent: "Agent") -> None:
+        self._agent = agent
+
+    def all_sources_seen(self) -> bool:
+        return self._agent.config.all_sources_seen()
+
+    def content_removable(self, uid: str) -> bool:
+        """The pod is unknown, or deleted and terminated."""
+        worker = self._agent.workers.view(PodUID(uid))
+        if worker is None:
+            return self._agent.pods.get(PodUID(uid)) is None
+        return worker.work.phase.is_terminated and (worker.work.deleted or worker.work.evicted)
+
+    def runtime_removable(self, uid: str) -> bool:
+        worker = self._agent.workers.view(PodUID(uid))
+        if worker is None:
+            return self._agent.pods.get(PodUID(uid)) is None
+        return worker.work.phase.is_terminated
+
+    def known_uids(self) -> Collection[str]:
+        return {pod_uid(pod) for pod in self._agent.pods.pods()} | set(self._agent.workers.uids())
+
+    def pods_with_volumes(self) -> Collection[str]:
+        return self._agent.volumes.pods_with_volumes()
+
+    def pods(self) -> Iterable[Pod]:
+        return [pod for pod in self._agent.pods.pods() if not self._agent.workers.is_terminated(pod_uid(pod))]
+
+
+def pod_sources(agent: "Agent") -> list[PodSource]:
+    """Where this node's pods come from, as configured."""
+    config = agent.options.config
+    sources: list[PodSource] = []
+    if config.static_pod_path:
+        sources.append(DirectorySource(
+            config.static_pod_path, agent.node_name, period=float(config.file_check_frequency)
+        ))
+    if config.static_pod_url:
+        sources.append(UrlSource(
+            config.static_pod_url, agent.node_name, headers=config.static_pod_url_header,
+            period=float(config.http_check_frequency),
+        ))
+    if agent.clients.api is not None:
+        sources.append(ApiServerSource(agent.clients.api, agent.node_name))
+    return sources
+
+
+def tidiers(agent: "Agent") -> list[Tidier]:
+    """Who cleans up after pods that are gone, in this order."""
+    async def memory(matter: set[PodUID]) -> None:
+        agent.probes.retain(matter)
+        agent.status_manager.retain(matter)
+
+    async def runtime(matter: set[PodUID]) -> None:
+        if any(status.uid not in matter for status in agent.pleg.cache):
+            await agent.collection.collect_containers()
+
+    async def volumes(matter: set[PodUID]) -> None:
+        for uid in await agent.volumes.orphans(matter):
+            await agent.volumes.unmount_pod(uid)
+            await agent.volumes.remove_pod_dir(uid)
+
+    async def cgroups(matter: set[PodUID]) -> None:
+        await agent.cgroups.sweep(matter)
+
+    return [
+        Tidier("probes and statuses", memory), Tidier("containers", runtime), Tidier("volumes", volumes),
+        Tidier("cgroups", cgroups),
+    ]
