@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from dockershim.logs import protocol
 from dockershim.logs.protocol import Request, Response
 
@@ -247,13 +249,33 @@ class ContainerLogs:
                         self._ensure_child()
                         await asyncio.sleep(_CONNECT_PAUSE_SECONDS)
                     else:
-                        self._connected.set()
-                        return
+                        if await self._speaks_our_version():
+                            self._connected.set()
+                            return
         except TimeoutError:
             log = self._state_dir / "process.log"
             raise LogError(f"the log process does not come up within {START_DEADLINE_SECONDS:g} s: see {log}") from None
         except OSError as error:
             raise LogError(f"{path}: {error.strerror}") from error
+
+    async def _speaks_our_version(self) -> bool:
+        """One of another version of ours is asked to stop: the next one continues where it did."""
+        if self._reader is None or self._writer is None:
+            return False
+        self._writer.write(protocol.encode(Request(next(self._ids), protocol.LIST)))
+        line = await self._reader.readline()
+        try:
+            version = protocol.version_of(line)
+        except msgspec.MsgspecError:
+            version = None
+        if version == protocol.VERSION:
+            return True
+        if line:
+            logger.info("log process of another version replaced version=%s ours=%d", version, protocol.VERSION)
+            self._writer.write(protocol.encode(Request(next(self._ids), protocol.STOP)))
+            await self._reader.read()
+        self._disconnect()
+        return False
 
     def _ensure_child(self) -> None:
         """Start the process, unless one that we started is still on its way. Another's makes ours end by itself."""

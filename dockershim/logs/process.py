@@ -246,7 +246,7 @@ class LogProcess:
             if follower is None:
                 self._adopt(wanted, from_end=request.from_end)
         elif request.op == protocol.LIST:
-            return Response(request.id, containers=tuple(self._followers))
+            return Response(request.id, containers=tuple(self._followers), version=protocol.VERSION)
         elif request.op == protocol.STOP:
             self._stopping = True
         elif request.op == protocol.FORGET:
