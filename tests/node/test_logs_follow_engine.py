@@ -257,6 +257,31 @@ async def test_directory_that_cannot_be_made_is_told(rig):
         await logs.detach(rig.containers[-1])
 
 
+async def test_full_disk_is_told_and_no_line_is_lost(rig, caplog):
+    disk = rig.path().parent
+    disk.mkdir(parents=True)
+    await host("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk)
+    try:
+        async with running(await rig.shim()) as logs:
+            container_id = await rig.create(logs, "awk", COUNT % (20_000, "x" * 20))
+            await rig.docker("start", container_id)
+            await rig.docker("wait", container_id)
+            await soon(lambda: f"{rig.path()}: No space left on device" in caplog.text)
+            assert caplog.text.count("No space left") == 1
+            await host("mount", "-o", "remount,size=8m", disk)
+            await soon(lambda: "container log goes on" in caplog.text)
+            await logs.drain(container_id)
+            assert rig.texts() == numbered(20_000, "x" * 20)
+            await logs.detach(container_id)
+    finally:
+        await host("umount", disk)
+
+
+async def host(*command):
+    process = await asyncio.create_subprocess_exec(*command)
+    assert await process.wait() == 0
+
+
 async def test_engine_defaults_do_not_matter():
     """An engine whose own default would cut, label and drop."""
     options = ["max-size=10k", "max-file=1", "mode=non-blocking", "tag={{.Name}}"]
