@@ -63,8 +63,12 @@ class Syscalls(Protocol):
 
     def mounts(self) -> list[Mount]: ...
 
-    def open_beneath(self, directory: int, path: str, flags: int) -> int:
-        """Open `path` below the directory descriptor. Raises OSError EXDEV when it would leave the directory."""
+    def is_other_file_system(self, directory: Path) -> bool:
+        """Whether another file system than the parent's is mounted here (two stats; bind mounts may escape it)."""
+
+    def open_beneath(self, directory: int, path: str, flags: int, *, cross_mounts: bool = True) -> int:
+        """Open `path` below the directory descriptor. Raises OSError EXDEV when it would leave the directory, or,
+        without `cross_mounts`, when anything is mounted on the way or there, bind mounts included."""
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
@@ -103,6 +107,7 @@ def mounts_beneath(mounts: list[Mount], directory: Path) -> list[Mount]:
 
 
 _SYS_OPENAT2: Final = 437
+_RESOLVE_NO_XDEV: Final = 0x01
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_BENEATH: Final = 0x08
 _OPENAT2_ATTEMPTS: Final = 128
@@ -127,9 +132,14 @@ class LinuxSyscalls:
     def mounts(self) -> list[Mount]:
         return parse_mountinfo(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"))
 
-    def open_beneath(self, directory: int, path: str, flags: int) -> int:
-        """openat2 with RESOLVE_BENEATH; on kernels before 5.6, one component at a time without following links."""
-        how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    def is_other_file_system(self, directory: Path) -> bool:
+        return os.path.ismount(directory)
+
+    def open_beneath(self, directory: int, path: str, flags: int, *, cross_mounts: bool = True) -> int:
+        """openat2 with RESOLVE_BENEATH; on kernels before 5.6, one component at a time without following links (there,
+        only mounts of other file systems can be told)."""
+        resolve = _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS | (0 if cross_mounts else _RESOLVE_NO_XDEV)
+        how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
         for _ in range(_OPENAT2_ATTEMPTS):
             descriptor: int = self._libc.syscall(
                 ctypes.c_long(_SYS_OPENAT2), ctypes.c_int(directory), os.fsencode(path), how, ctypes.c_size_t(len(how))
@@ -138,7 +148,7 @@ class LinuxSyscalls:
                 return descriptor
             number = ctypes.get_errno()
             if number == errno.ENOSYS:
-                return open_step_by_step(directory, path, flags)
+                return open_step_by_step(directory, path, flags, cross_mounts=cross_mounts)
             if number != errno.EAGAIN:  # EAGAIN: a rename raced with the lookup of `..`
                 raise OSError(number, os.strerror(number), path)
         raise OSError(errno.EAGAIN, "the path kept changing while it was opened", path)
@@ -149,7 +159,7 @@ def _raise(call: str, path: str) -> None:
     raise OSError(number, f"{call}: {os.strerror(number)}", path)
 
 
-def open_step_by_step(directory: int, path: str, flags: int) -> int:
+def open_step_by_step(directory: int, path: str, flags: int, *, cross_mounts: bool = True) -> int:
     """Open `path` below `directory`, refusing links and `..` anywhere (ELOOP, EXDEV): all that old kernels can do."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts or path.startswith("/"):
@@ -161,6 +171,8 @@ def open_step_by_step(directory: int, path: str, flags: int) -> int:
             following = os.open(part, step | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
             os.close(current)
             current = following
+        if not cross_mounts and os.fstat(current).st_dev != os.fstat(directory).st_dev:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
     except OSError:
         os.close(current)
         raise
@@ -199,9 +211,12 @@ class RecordingSyscalls:
     def mounts(self) -> list[Mount]:
         return list(self.table)
 
-    def open_beneath(self, directory: int, path: str, flags: int) -> int:
+    def is_other_file_system(self, directory: Path) -> bool:
+        return any(mount.mount_point == str(directory) for mount in self.table)
+
+    def open_beneath(self, directory: int, path: str, flags: int, *, cross_mounts: bool = True) -> int:
         """The real one: opening needs no privileges."""
-        return LinuxSyscalls().open_beneath(directory, path, flags)
+        return LinuxSyscalls().open_beneath(directory, path, flags, cross_mounts=cross_mounts)
 
     def _fail(self, target: Path) -> None:
         if number := self.failures.get(str(target)):

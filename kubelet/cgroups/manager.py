@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
 
@@ -21,7 +21,7 @@ from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod
 from kubelet.cgroups.errors import CgroupError
 from kubelet.cgroups.names import CgroupDriver, CgroupName, from_path, pod_name, qos_names, root_name, to_path, uid_of
-from kubelet.cgroups.trees import CgroupTree
+from kubelet.cgroups.trees import CgroupTree, detect_tree
 from kubelet.cgroups.values import DEFAULT_PERIOD, MIN_SHARES, CgroupValues, cpu_shares, milli, pod_values
 from kubelet.resources import BEST_EFFORT, BURSTABLE, pod_requests, qos_class
 
@@ -47,19 +47,28 @@ class CgroupSettings:
 
 
 class PodCgroups:
-    """`kill` sends a signal to a process; injected, so that tests kill nobody."""
+    """`tree` is this machine's own by default, found at start; `kill` sends a signal to a process."""
 
-    def __init__(self, tree: CgroupTree, settings: CgroupSettings,
+    def __init__(self, settings: CgroupSettings, tree: CgroupTree | None = None,
                  kill: Callable[[int, int], None] = os.kill) -> None:
-        self._tree, self._settings, self._kill = tree, settings, kill
+        self._settings, self._given_tree, self._kill = settings, tree, kill
         self._root = root_name(settings.root)
         self._pods: dict[PodUID, CgroupName] = {}
         self._burstable: dict[PodUID, int] = {}
         self._shares_written = 0
         self._lock = asyncio.Lock()
 
-    async def start(self, pods_limit: CgroupValues | None = None) -> None:
-        """Make the QoS tree; `pods_limit` is what all pods together may use (node allocatable). Raises CgroupError."""
+    @property
+    def _tree(self) -> CgroupTree:
+        if self._given_tree is None:
+            self._given_tree = detect_tree()
+        return self._given_tree
+
+    async def start(self, pods_limit: CgroupValues | None = None, *, driver: CgroupDriver | None = None) -> None:
+        """Make the QoS tree; `pods_limit` is what all pods together may use (node allocatable), `driver` what the
+        runtime says that it uses, where it says so. To be called before any pod. Raises CgroupError."""
+        if driver is not None:
+            self._settings = replace(self._settings, driver=driver)
         if not self._settings.per_qos:
             return
         if self._settings.driver is not CgroupDriver.CGROUPFS:

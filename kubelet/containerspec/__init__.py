@@ -12,12 +12,13 @@ from kubelet.containerspec.context import NodeContext
 from kubelet.containerspec.dns import ResolvConf, parse_resolv_conf
 from kubelet.containerspec.environment import ReferencedObjects
 from kubelet.containerspec.errors import ContainerConfigError, SandboxConfigError, SpecWarning
+from kubelet.containerspec.hostfacts import HostFacts, learn_host_facts
 from kubelet.containerspec.labels import container_hash
 from kubelet.containerspec.sandbox import sandbox_config
 from kubelet.containerspec.security import ImageUser
 
 __all__ = [
-    "ContainerConfigError", "ContainerInputs", "ImageUser", "NodeContext", "ReferencedObjects", "ResolvConf",
-    "SandboxConfigError", "ServiceEnvironment", "SpecWarning", "container_config", "container_hash",
-    "parse_resolv_conf", "sandbox_config",
+    "ContainerConfigError", "ContainerInputs", "HostFacts", "ImageUser", "NodeContext", "ReferencedObjects",
+    "ResolvConf", "SandboxConfigError", "ServiceEnvironment", "SpecWarning", "container_config", "container_hash",
+    "learn_host_facts", "parse_resolv_conf", "sandbox_config",
 ]

@@ -59,15 +59,16 @@ async def container_config(
 
     Raises ContainerConfigError; nothing needs undoing then, the next try finds and reuses what is there."""
     service_env = await _service_env(pod, inputs.services)
+    pod_ips = inputs.pod_ips or (context.node_ips if pod.spec.host_network else ())
     env = await container_environment(
-        pod, container, pod_ips=inputs.pod_ips, objects=inputs.objects, service_env=service_env, context=context,
+        pod, container, pod_ips=pod_ips, objects=inputs.objects, service_env=service_env, context=context,
         volumes={name: volume.host_path for name, volume in inputs.volumes.items()})
     planned = plan_mounts(container, inputs.volumes, env,
                           recursive_read_only=inputs.runtime_handler in context.recursive_read_only_handlers)
     verify_non_root(pod, container, inputs.image_user)
     security = container_security(pod, container, inputs.image_user, context, inputs.target_id)
     files = ContainerFiles(pod, container, context, syscalls or LinuxSyscalls())
-    mounts = await asyncio.to_thread(files.make, planned, inputs.pod_ips, new_message_id())
+    mounts = await asyncio.to_thread(files.make, planned, pod_ips, new_message_id())
     lookup = keep_unknown(env)
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container.name, attempt=inputs.restart_count),

@@ -119,7 +119,8 @@ class ObjectManager:
 
     async def _get(self, key: ObjectKey) -> ConfigMap | Secret | None:
         if self._client is None:
-            raise StandaloneError(f"couldn't get {key.kind} {key.namespace}/{key.name}, no kubeClient defined")
+            kind = "configMap" if key.kind is ObjectKind.CONFIG_MAP else key.kind
+            raise StandaloneError(f"couldn't get {kind} {key.namespace}/{key.name}, no kubeClient defined")
         followed = self._followed.get(key)
         if followed is None:
             raise ObjectError(f'object "{key.namespace}"/"{key.name}" not registered')

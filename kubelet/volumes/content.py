@@ -18,7 +18,7 @@ from kubelet.api.types import (
     Volume,
     VolumeProjection,
 )
-from kubelet.objects.errors import MissingObjectError, ObjectError
+from kubelet.objects.errors import MissingObjectError, ObjectError, StandaloneError
 from kubelet.volumes.payload import (
     DEFAULT_MODE,
     FileEntry,
@@ -57,6 +57,12 @@ class ContentSource:
 
     async def collect(self, pod: Pod, volume: Volume) -> Payload:
         """The files of a configMap, secret, downwardAPI or projected volume. Raises VolumeError, ObjectError."""
+        try:
+            return await self._collect(pod, volume)
+        except StandaloneError:
+            raise _no_client(volume) from None
+
+    async def _collect(self, pod: Pod, volume: Volume) -> Payload:
         if (config := volume.config_map) is not None:
             found = await self._config_map(pod, volume, config.name, bool(config.optional))
             return config_map_payload(found, config.items, _mode(config.default_mode), optional=bool(config.optional))
@@ -72,7 +78,7 @@ class ContentSource:
         for source_entry in volume.projected.sources:
             try:
                 payload |= await self._project(pod, volume, source_entry, _mode(volume.projected.default_mode))
-            except UnsupportedVolumeError:
+            except (UnsupportedVolumeError, StandaloneError):
                 raise
             except (VolumeError, ObjectError) as error:
                 problems.append(str(error))

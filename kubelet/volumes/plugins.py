@@ -49,7 +49,7 @@ def set_up_empty_dir(
             'use "" or "Memory"')
         raise VolumeError(f'unknown storage medium "{medium}": {detail}')
     mark = ready / "ready"
-    mounted = is_mount_point(syscalls, directory)
+    mounted = medium == "Memory" and syscalls.is_other_file_system(directory)
     if mark.exists() and (mounted if medium == "Memory" else directory.is_dir()):
         return
     make_directory(directory)
@@ -59,10 +59,6 @@ def set_up_empty_dir(
         set_group(directory, group, read_only=False)
     ready.mkdir(mode=0o750, parents=True, exist_ok=True)
     mark.touch(mode=0o640)
-
-
-def is_mount_point(syscalls: Syscalls, directory: Path) -> bool:
-    return any(mount.mount_point == str(directory) for mount in syscalls.mounts())
 
 
 def mount_tmpfs(syscalls: Syscalls, directory: Path, size: int | None) -> None:
@@ -85,7 +81,7 @@ def write_content(
 
     Raises VolumeError, OSError."""
     make_directory(directory)
-    if in_memory and not is_mount_point(syscalls, directory):
+    if in_memory and not syscalls.is_other_file_system(directory):
         mount_tmpfs(syscalls, directory, size)
     for path in nested:
         # May be a path through `..data` links of a key with directories; then the payload has it already.

@@ -1,8 +1,9 @@
 """Takes a pod's volumes off the disk, and never the data behind a mount.
 
 Order: subPath binds, then each volume's mounts, deepest first, then their directories. A directory is removed only
-while the mount table shows nothing at or below it, and the walk itself stops at every file system boundary: a mount
-that appears in between makes the removal fail, it never makes it go on. Everything blocks and may be repeated.
+while the mount table shows nothing at or below it, and the walk itself enters no mount, not even a bind mount of the
+same file system: one that appears in between makes the removal fail, it never makes it go on. Everything blocks and
+may be repeated.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from kubelet import paths
 from kubelet.api.meta import PodUID
-from kubelet.syscalls import Syscalls, mounts_beneath
+from kubelet.syscalls import Mount, Syscalls, mounts_beneath
 from kubelet.volumes.types import MountedVolume, VolumeError
 
 
@@ -42,11 +43,16 @@ def tear_down_volumes(syscalls: Syscalls, root: Path, uid: PodUID) -> None:
     """Unmount and remove everything under volumes/ and volume-subpaths/. Raises VolumeError that says what is left;
     what could be taken down is gone then all the same."""
     problems = []
-    for directory in (paths.subpaths_dir(root, uid), *sorted(paths.volumes_dir(root, uid).glob("*/*")),
-                      paths.volumes_dir(root, uid)):
+    subpaths, volumes = paths.subpaths_dir(root, uid), paths.volumes_dir(root, uid)
+    for directory in (subpaths, volumes):  # a subPath bind keeps its volume busy
         try:
             unmount_beneath(syscalls, directory)
-            remove_tree(syscalls, directory)
+        except (OSError, VolumeError) as error:
+            problems.append(f"{directory}: {error}")
+    mounts = syscalls.mounts()
+    for directory in (subpaths, *sorted(volumes.glob("*/*")), volumes):
+        try:
+            _remove_unmounted(syscalls, mounts, directory)
         except (OSError, VolumeError) as error:
             problems.append(f"{directory}: {error}")
     if problems:
@@ -65,44 +71,52 @@ def remove_pod_directory(syscalls: Syscalls, root: Path, uid: PodUID) -> None:
 
 def unmount_beneath(syscalls: Syscalls, directory: Path) -> None:
     """Unmount all that is mounted at or below `directory`, and make sure of it. Raises VolumeError, OSError."""
-    for mount in mounts_beneath(syscalls.mounts(), directory):
+    found, failure = mounts_beneath(syscalls.mounts(), directory), None
+    for mount in found:
         try:
             syscalls.unmount(Path(mount.mount_point))
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOENT):  # somebody else was faster
-                raise
-    if left := mounts_beneath(syscalls.mounts(), directory):
+                failure = error
+    if failure is not None:
+        raise failure
+    if found and (left := mounts_beneath(syscalls.mounts(), directory)):
         raise VolumeError(f"{left[0].mount_point} is still mounted")
 
 
 def remove_tree(syscalls: Syscalls, directory: Path) -> None:
     """Remove `directory` with what is in it. Raises VolumeError when something is mounted there, OSError."""
-    if left := mounts_beneath(syscalls.mounts(), directory):
+    _remove_unmounted(syscalls, syscalls.mounts(), directory)
+
+
+def _remove_unmounted(syscalls: Syscalls, mounts: list[Mount], directory: Path) -> None:
+    if left := mounts_beneath(mounts, directory):
         raise VolumeError(f"not removed, {left[0].mount_point} is mounted there")
-    try:
-        found = directory.lstat()
-    except FileNotFoundError:
+    if not os.path.lexists(directory):
         return
     parent = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _remove(directory.name, parent, found.st_dev)
+        _remove(syscalls, directory.name, parent)
     finally:
         os.close(parent)
 
 
-def _remove(name: str, parent: int, device: int) -> None:
-    """Remove one entry of the open directory `parent`, never following a link or entering another file system."""
+def _remove(syscalls: Syscalls, name: str, parent: int) -> None:
+    """Remove one entry of the open directory `parent`, never following a link or entering a mount."""
     found = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISDIR(found.st_mode):
         os.unlink(name, dir_fd=parent)
         return
-    if found.st_dev != device:
-        raise VolumeError(f"not removed, {name} is another file system")
-    own = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        own = syscalls.open_beneath(parent, name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, cross_mounts=False)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise VolumeError(f"not removed, something is mounted at {name}") from error
+        raise
     try:
         for entry in os.listdir(own):  # noqa: PTH208 - of an open directory
             with contextlib.suppress(FileNotFoundError):
-                _remove(entry, own, device)
+                _remove(syscalls, entry, own)
     finally:
         os.close(own)
     os.rmdir(name, dir_fd=parent)

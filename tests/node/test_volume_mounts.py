@@ -15,9 +15,9 @@ from kubelet.api.meta import PodUID
 from kubelet.api.types import ConfigMap, Pod, Secret
 from kubelet.containerspec import ContainerConfigError, ContainerInputs, NodeContext, container_config
 from kubelet.objects.errors import MissingObjectError
-from kubelet.syscalls import LinuxSyscalls, MountFlag, open_step_by_step
-from kubelet.volumes import ContentSource, UnmountError, VolumeManager
-from kubelet.volumes.teardown import unmount_beneath
+from kubelet.syscalls import LinuxSyscalls, Mount, MountFlag, open_step_by_step
+from kubelet.volumes import ContentSource, UnmountError, VolumeError, VolumeManager
+from kubelet.volumes.teardown import remove_tree, unmount_beneath
 
 UID = PodUID("u-1")
 
@@ -170,6 +170,24 @@ async def test_host_data_behind_a_foreign_mount_survives(root: Path) -> None:
     finally:
         os.close(busy)
     await volumes.unmount_pod(UID)
+    assert (host / "precious").read_text() == "x"
+
+
+def test_removal_enters_no_mount_that_the_table_did_not_show(root: Path) -> None:
+    """The last line of defence: a bind mount of the same file system that appears after the table was read."""
+    host, volume = root / "host", root / "volume"
+    (volume / "inner").mkdir(parents=True)
+    host.mkdir()
+    (host / "precious").write_text("x")
+    system = LinuxSyscalls()
+    system.mount(str(host), volume / "inner", flags=MountFlag.BIND)
+
+    class Blind(LinuxSyscalls):
+        def mounts(self) -> list[Mount]:
+            return []
+
+    with pytest.raises(VolumeError, match="something is mounted at inner"):
+        remove_tree(Blind(), volume)
     assert (host / "precious").read_text() == "x"
 
 

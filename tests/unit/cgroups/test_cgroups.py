@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelet.api.codec import convert
@@ -84,6 +84,7 @@ def test_cpu_weight(shares: int, weight: int) -> None:
     assert cpu_weight(shares) == weight
 
 
+@settings(deadline=None)
 @given(st.integers(2, 262_144), st.integers(2, 262_144))
 def test_more_shares_never_weigh_less(first: int, second: int) -> None:
     assert (cpu_weight(min(first, second)) <= cpu_weight(max(first, second))) and 1 <= cpu_weight(first) <= 10_000
@@ -198,7 +199,7 @@ class Tree:
 
 async def test_the_tree_and_a_pods_life() -> None:
     tree = Tree()
-    cgroups = PodCgroups(tree, CgroupSettings(hugepage_sizes=(2**21,), pids_limit=7))
+    cgroups = PodCgroups(CgroupSettings(hugepage_sizes=(2**21,), pids_limit=7), tree)
     await cgroups.start(CgroupValues(shares=4096))
     tier = CgroupValues(shares=2, hugepages={2**21: 2**62})
     assert tree.cgroups == {
@@ -225,7 +226,7 @@ async def test_the_tree_and_a_pods_life() -> None:
 @pytest.mark.looptime
 async def test_what_still_runs_is_killed() -> None:
     tree, killed = Tree(), []
-    cgroups = PodCgroups(tree, CgroupSettings(), kill=lambda pid, number: killed.append((pid, number)))
+    cgroups = PodCgroups(CgroupSettings(), tree, kill=lambda pid, number: killed.append((pid, number)))
     await cgroups.start()
     await cgroups.ensure(make_pod(uid="a"))
     tree.pids["/kubepods/besteffort/poda"] = {17}
@@ -240,11 +241,11 @@ async def test_what_still_runs_is_killed() -> None:
 
 async def test_a_restart_adopts_and_sweeps() -> None:
     tree = Tree()
-    before = PodCgroups(tree, CgroupSettings())
+    before = PodCgroups(CgroupSettings(), tree)
     await before.start()
     for uid in ("a", "b"):
         await before.ensure(make_pod(uid=uid))
-    after = PodCgroups(tree, CgroupSettings())
+    after = PodCgroups(CgroupSettings(), tree)
     await after.start()
     assert await after.sweep({PodUID("a")}) == {PodUID("b")}
     assert tree.children("/kubepods/besteffort") == ["poda"]
@@ -252,7 +253,7 @@ async def test_a_restart_adopts_and_sweeps() -> None:
 
 async def test_without_qos_cgroups_nothing_is_made() -> None:
     tree = Tree()
-    cgroups = PodCgroups(tree, CgroupSettings(per_qos=False))
+    cgroups = PodCgroups(CgroupSettings(per_qos=False), tree)
     await cgroups.start()
     await cgroups.ensure(make_pod())
     await cgroups.remove(PodUID("1-2"))
@@ -261,7 +262,7 @@ async def test_without_qos_cgroups_nothing_is_made() -> None:
 
 async def test_the_systemd_driver_is_refused_clearly() -> None:
     with pytest.raises(CgroupError, match="set cgroupDriver: cgroupfs"):
-        await PodCgroups(Tree(), CgroupSettings(driver=CgroupDriver.SYSTEMD)).start()
+        await PodCgroups(CgroupSettings(), Tree()).start(driver=CgroupDriver.SYSTEMD)
 
 
 def fake_v2(root: Path, *, files: tuple[str, ...] = ()) -> None:

@@ -6,7 +6,7 @@ import json
 import tarfile
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.images import File, Image, archive, tar
@@ -61,6 +61,7 @@ def test_renamed_image_keeps_its_content() -> None:
 names = st.lists(st.text("abc", min_size=1, max_size=2), min_size=1, max_size=4).map("/".join)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, st.binary(max_size=64)))
 def test_tar_holds_each_file_after_its_directories(content: dict[str, bytes]) -> None:
     files = {f"{name}.f": File(data) for name, data in content.items()}

@@ -490,3 +490,23 @@ async def test_an_absolute_link_inside_the_volume_is_followed(tmp_path: Path) ->
         volumes={"data": MountedVolume("data", "kubernetes.io/empty-dir", data)},
     )
     assert Path(result.mounts[0].host_path).is_dir()
+
+
+async def test_pods_on_the_hosts_network_have_its_addresses(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1 node\n")
+    pod = make_pod(
+        [{"name": "c", "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]}],
+        hostNetwork=True,
+    )
+    context = node(tmp_path, node_ips=("10.0.0.1",), host_hosts_file=tmp_path / "hosts")
+    config = await container_config(
+        pod,
+        pod.spec.containers[0],
+        ContainerInputs(restart_count=0, image_ref="i"),
+        context,
+        syscalls=RecordingSyscalls(),
+    )
+    assert config.envs[0].value == b"10.0.0.1"
+    assert Path(config.mounts[0].host_path).read_text() == (
+        "# Kubernetes-managed hosts file (host network).\n127.0.0.1 node\n"
+    )

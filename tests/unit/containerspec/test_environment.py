@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelet.api.codec import convert
@@ -286,12 +286,14 @@ def test_expansion(text: str, expected: str) -> None:
     assert expand(text, keep_unknown({"A": "1"}, {"B": "2"})) == expected
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_text_without_references_is_kept(text: str) -> None:
     plain = text.replace("$", "")
     assert expand(plain, keep_unknown({})) == plain
 
 
+@settings(deadline=None)
 @given(st.text(), st.dictionaries(st.text(alphabet="ABC", min_size=1), st.text(alphabet="xyz")))
 def test_escaping_every_dollar_gives_the_text_back(text: str, values: dict[str, str]) -> None:
     assert expand(text.replace("$", "$$"), keep_unknown(values)) == text
@@ -319,6 +321,7 @@ def test_bad_env_files(text: str, problem: str) -> None:
         envfile.value_of(text, "Z")
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.from_regex(r"[A-Z]{1,8}", fullmatch=True),
@@ -346,6 +349,7 @@ def test_labels_are_quoted_as_go_quotes(text: str, quoted: str) -> None:
     assert fields.format_map({"b": "2", "a": text}) == f'a={quoted}\nb="2"'
 
 
+@settings(deadline=None)
 @given(st.fractions(min_value=0, max_value=10**6), st.sampled_from(["1m", "1", "100m", "2"]))
 def test_cpu_is_rounded_up_to_the_divisor(cores: Fraction, divisor: str) -> None:
     milli = -(-cores.numerator * 1000 // cores.denominator)

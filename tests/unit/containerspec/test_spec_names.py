@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelet.api.codec import convert
@@ -177,6 +177,7 @@ def test_limits_are_cut_and_reported() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abc.", min_size=1, max_size=260), max_size=45, unique=True))
 def test_searches_always_fit(searches: list[str]) -> None:
     config, warnings = pod_dns(make_pod(dnsPolicy="Default"), ResolvConf((), tuple(searches)), context())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelet.images.keyring import (
@@ -63,6 +63,7 @@ def test_what_is_no_name(image: str) -> None:
         parse_image_name(image)
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[a-z0-9]{1,8}(/[a-z0-9]{1,8}){0,2}(:[a-z0-9]{1,8})?", fullmatch=True))
 def test_the_default_tag_is_added_once(image: str) -> None:
     tagged = with_default_tag(image)

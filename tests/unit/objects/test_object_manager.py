@@ -196,7 +196,7 @@ async def test_standalone() -> None:
     manager = ObjectManager(None)
     async with running(manager):
         manager.register_pod(make_pod("u", "one"))
-        with pytest.raises(StandaloneError, match="couldn't get configmap n/one, no kubeClient defined"):
+        with pytest.raises(StandaloneError, match="couldn't get configMap n/one, no kubeClient defined"):
             await manager.get_config_map("n", "one")
     with pytest.raises(StandaloneError, match="RuntimeClass gvisor"):
         await RuntimeClasses(None).handler("gvisor")

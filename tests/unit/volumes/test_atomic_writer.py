@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubelet.volumes.atomic import clean_payload, write_atomically
@@ -43,6 +43,7 @@ names = st.sampled_from(["a", "b", "c", "dir/x", "dir/y", "deep/er/z", ".hidden"
 payloads = st.dictionaries(names, st.binary(max_size=8).map(FileEntry), max_size=6)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(payloads, min_size=1, max_size=6))
 def test_exactly_the_newest_payload_is_visible(sequence: list[Payload]) -> None:
     with directory() as volume:
@@ -57,6 +58,7 @@ def test_exactly_the_newest_payload_is_visible(sequence: list[Payload]) -> None:
             previous = payload
 
 
+@settings(deadline=None, max_examples=50)
 @given(payloads, payloads)
 def test_a_reader_in_between_sees_the_old_set_whole(first: Payload, second: Payload) -> None:
     """`before_switch` is the last moment before the new set shows; the old one must still be there completely."""
@@ -75,6 +77,7 @@ def test_a_reader_in_between_sees_the_old_set_whole(first: Payload, second: Payl
             assert generations[0] != (volume / "..data").readlink()
 
 
+@settings(deadline=None, max_examples=50)
 @given(payloads, payloads)
 def test_a_write_that_was_interrupted_is_finished_by_the_next(first: Payload, second: Payload) -> None:
     class Crash(Exception):

@@ -13,6 +13,7 @@ from kubelet import paths
 from kubelet.api.codec import convert
 from kubelet.api.meta import PodUID
 from kubelet.api.types import ConfigMap, ObjectReference, Pod, Secret
+from kubelet.objects import ObjectManager
 from kubelet.objects.errors import MissingObjectError, ObjectError
 from kubelet.syscalls import RecordingSyscalls
 from kubelet.volumes.content import ContentSource
@@ -213,6 +214,17 @@ async def test_what_cannot_be_mounted_fails_at_once(node: Node, volume: dict[str
         await node.manager.mount_pod(make_pod(volume))
     assert asyncio.get_running_loop().time() < 0.1
     assert message in caught.value.causes["v"] and caught.value.unprocessed == ("v",)
+
+
+async def test_a_manager_without_api_server_counts_as_standalone(tmp_path: Path) -> None:
+    manager = VolumeManager(
+        tmp_path, content=ContentSource(ObjectManager(None), None, dict), syscalls=RecordingSyscalls(), files=Inline()
+    )
+    projected = {"name": "p", "projected": {"sources": [{"secret": {"name": "s"}}]}}
+    for volume, kind in ((CONFIG, "configMap"), (projected, "projected")):
+        with pytest.raises(MountError, match=f"cannot setup {kind} volume"):
+            await manager.mount_pod(make_pod(volume))
+    assert asyncio.get_running_loop().time() < 0.1
 
 
 async def test_standalone_says_what_is_missing(tmp_path: Path) -> None:
