@@ -5,12 +5,10 @@ volumes, objects, services, pull secrets. Implements SandboxConfigs and Images o
 executor.start.
 """
 
-import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from cri.v1 import api_pb2 as cri
-from kubelet.api.meta import formatted, pod_reference, pod_uid
+from kubelet.api.meta import pod_reference, pod_uid
 from kubelet.api.types import Pod, Secret
 from kubelet.containerspec import (
     ContainerInputs,
@@ -20,33 +18,21 @@ from kubelet.containerspec import (
     sandbox_config,
 )
 from kubelet.containerspec.dns import ResolvConf, ResolvConfError, parse_resolv_conf
-from kubelet.containerspec.environment import ReferencedObjects
 from kubelet.containerspec.errors import SandboxConfigError
 from kubelet.containerspec.security import ImageUser
 from kubelet.events import EventRecorder
 from kubelet.executor.start import ContainerToStart, ImageOutcome, Sandbox
-from kubelet.images import ImageError, ImageManager, PulledImage
-from kubelet.objects import ObjectError
+from kubelet.images import ImageError, ImageManager, ImageRequest, PulledImage
+from kubelet.objects import ObjectError, ObjectManager, RuntimeClasses
 from kubelet.timeline import Stage, Timeline
 from kubelet.volumes.manager import VolumeManager
-
-logger = logging.getLogger(__name__)
-
-
-class RuntimeClasses(Protocol):
-    async def handler(self, name: str) -> str:
-        """The handler of a RuntimeClass. Raises ObjectError."""
-
-
-class Objects(ReferencedObjects, Protocol):
-    async def get_secret(self, namespace: str, name: str) -> Secret: ...
 
 
 class PodConfigs:
     def __init__(
         self, context: Callable[[], NodeContext], volumes: VolumeManager, images: ImageManager,
         cgroup_parent: Callable[[Pod], str], recorder: EventRecorder, timeline: Timeline,
-        objects: Objects | None, services: ServiceEnvironment | None, runtime_classes: RuntimeClasses | None,
+        objects: ObjectManager, services: ServiceEnvironment | None, runtime_classes: RuntimeClasses,
     ) -> None:
         self._context, self._volumes, self._images = context, volumes, images
         self._cgroup_parent, self._recorder, self._timeline = cgroup_parent, recorder, timeline
@@ -67,8 +53,6 @@ class PodConfigs:
         name = pod.spec.runtime_class_name
         if not name:
             return ""
-        if self._runtime_classes is None:
-            raise SandboxConfigError(f"RuntimeClass {name!r} cannot be looked up: the node runs without an API server")
         try:
             return await self._runtime_classes.handler(name)
         except ObjectError as error:
@@ -94,37 +78,29 @@ class PodConfigs:
         self._timeline.begin(uid, Stage.PULL, detail=name)
         error = ""
         try:
-            return await self._images.ensure(
-                pod, item.container, item.kind, pull_secrets=await self._pull_secrets(pod), sandbox_config=sandbox
-            )
+            return await self._images.ensure(ImageRequest(
+                pod=pod, kind=item.kind, container=name, image=item.container.image,
+                policy=item.container.image_pull_policy, pull_secrets=await self._pull_secrets(pod),
+                sandbox_config=sandbox,
+            ))
         except ImageError as failure:
             error = str(failure)
             return failure
         finally:
             self._timeline.end(uid, Stage.PULL, detail=name, error=error)
 
-    async def _pull_secrets(self, pod: Pod) -> tuple[Secret, ...]:
+    async def _pull_secrets(self, pod: Pod) -> list[Secret]:
         """Those that can be had; the names of the others are told in an event, the pull is tried all the same."""
-        secrets: list[Secret] = []
-        missing: list[str] = []
-        for reference in pod.spec.image_pull_secrets:
-            if not reference.name:
-                continue
-            try:
-                if self._objects is None:
-                    missing.append(reference.name)
-                else:
-                    secrets.append(await self._objects.get_secret(pod.metadata.namespace, reference.name))
-            except ObjectError as error:
-                logger.info("Pull secret cannot be had pod=%s err=%s", formatted(pod), error)
-                missing.append(reference.name)
+        if not pod.spec.image_pull_secrets:
+            return []
+        secrets, missing = await self._objects.pull_secrets(pod)
         if missing:
             self._recorder.event(
                 pod_reference(pod), "Warning", "FailedToRetrieveImagePullSecret",
                 f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
                 "attempting to pull the image may not succeed.",
             )
-        return tuple(secrets)
+        return secrets
 
 
 def _host_dns(context: NodeContext) -> ResolvConf:

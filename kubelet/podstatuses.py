@@ -15,8 +15,11 @@ from pleg.state import PodRuntimeStatus
 
 
 class Flags(Protocol):
-    started: bool
-    ready: bool
+    @property
+    def started(self) -> bool: ...
+
+    @property
+    def ready(self) -> bool: ...
 
 
 class PodStatuses:
@@ -44,8 +47,7 @@ class PodStatuses:
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
             verdict=verdict, recursive_read_only=self._recursive_read_only(),
         )
-        previous = self._manager.get(pod_uid(pod)) or pod.status
-        return generate_pod_status(pod, runtime, previous, context)
+        return generate_pod_status(pod, runtime, self._manager.previous(pod), context)
 
     def set(self, pod: Pod, status: PodStatus) -> None:
         if any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions):

@@ -12,7 +12,7 @@ that admission on a full node favours the older pods (pkg/kubelet/kubelet.go syn
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from kubelet.admission import Rejection
@@ -24,7 +24,7 @@ from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
 from kubelet.sources import PodChange, PodOp
 from kubelet.timeline import Stage, Timeline
 from pleg import PodLifecycleEvent
-from pleg.state import PodRuntimeStatus
+from pleg.cache import PodCache
 from probes import ProbeResult
 
 logger = logging.getLogger(__name__)
@@ -46,10 +46,7 @@ class RuntimeView(Protocol):
     """What PLEG knows."""
 
     events: "asyncio.Queue[PodLifecycleEvent]"
-
-    def pods(self) -> Iterable[PodUID]: ...
-
-    def peek(self, uid: PodUID) -> PodRuntimeStatus: ...
+    cache: PodCache
 
 
 class Upkeep(Protocol):
@@ -68,11 +65,12 @@ class SyncLoop:
     def __init__(
         self, config: PodConfig, pods: PodManager, workers: PodWorkers, runtime: RuntimeView,
         probe_results: "asyncio.Queue[ProbeResult]", upkeep: Upkeep, timeline: Timeline,
-        on_probe_result: Callable[[ProbeResult], None],
+        on_probe_result: Callable[[ProbeResult], None], on_pod: Callable[[Pod], None],
     ) -> None:
+        """`on_probe_result` and `on_pod` hear of each verdict and each new version of a pod or mirror first."""
         self._config, self._pods, self._workers, self._runtime = config, pods, workers, runtime
         self._probe_results, self._upkeep, self._timeline = probe_results, upkeep, timeline
-        self._on_probe_result = on_probe_result
+        self._on_probe_result, self._on_pod = on_probe_result, on_pod
         self._untidy = asyncio.Event()
         self.last_turn = time.monotonic()
         """Monotonic time of the last message handled; the healthz check `syncloop` reads it."""
@@ -107,8 +105,12 @@ class SyncLoop:
         if not change.pods:
             self._untidy.set()
 
-    def _added(self, pod: Pod) -> None:
+    def _put(self, pod: Pod) -> None:
         self._pods.put(pod)
+        self._on_pod(pod)
+
+    def _added(self, pod: Pod) -> None:
+        self._put(pod)
         if is_mirror(pod):
             self._mirror_changed(pod)
             return
@@ -123,7 +125,7 @@ class SyncLoop:
         self._workers.update(PodUpdate(UpdateKind.CREATE, pod))
 
     def _changed(self, pod: Pod) -> None:
-        self._pods.put(pod)
+        self._put(pod)
         if is_mirror(pod):
             self._mirror_changed(pod)
             return
@@ -139,7 +141,7 @@ class SyncLoop:
 
     def _reconciled(self, pod: Pod) -> None:
         """Only the status differs from ours: a readiness gate may have changed, or somebody overwrote it."""
-        self._pods.put(pod)
+        self._put(pod)
         if not is_mirror(pod) and self._workers.knows(pod_uid(pod)):
             self._workers.update(PodUpdate(UpdateKind.SYNC, pod))
 
@@ -205,10 +207,10 @@ class SyncLoop:
         await self._upkeep.delete_mirrors(self._pods.orphaned_mirrors())
 
     def _kill_orphans(self, wanted: set[PodUID]) -> None:
-        for uid in self._runtime.pods():
+        for status in self._runtime.cache:
+            uid = PodUID(status.uid)
             if uid in wanted or self._workers.knows(uid):
                 continue
-            status = self._runtime.peek(uid)
             if not status.running_containers and not any(sandbox.ready for sandbox in status.sandboxes):
                 continue
             orphan = pod_from_runtime(status)

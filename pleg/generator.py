@@ -128,6 +128,10 @@ class Pleg:
         """UIDs of all pods of which the runtime has anything, dead or alive."""
         return self.cache.uids()
 
+    def peek(self, uid: str) -> PodRuntimeStatus:
+        """The last known state of a pod."""
+        return self.cache.get(uid)
+
     async def refresh(self, uid: str) -> PodRuntimeStatus:
         """The pod's state by a look that begins now; events follow from it as from any other. Raises CriError."""
         return await self.cache.get_newer_than(uid, self._clock())

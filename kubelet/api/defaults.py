@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from kubelet.api.quantity import InvalidQuantityError, format_bytes, format_milli, parse
 from kubelet.api.types import (
     Container,
+    DownwardAPIVolumeFile,
     EmptyDirVolumeSource,
     EnvVar,
     EphemeralContainer,
     HTTPGetAction,
     Lifecycle,
     LifecycleHandler,
+    ObjectFieldSelector,
     Pod,
     PodSecurityContext,
     PodSpec,
@@ -80,25 +82,31 @@ def _container(container: Container) -> Container:
         ports=tuple(replace(port, protocol=port.protocol or "TCP") for port in container.ports),
         env=_env(container.env), lifecycle=_lifecycle(container.lifecycle),
         liveness_probe=_probe(container.liveness_probe), readiness_probe=_probe(container.readiness_probe),
-        startup_probe=_probe(container.startup_probe),
+        startup_probe=_probe(container.startup_probe), resources=container.resources or ResourceRequirements(),
     )
 
 
 def _ephemeral(container: EphemeralContainer) -> EphemeralContainer:
     return replace(
-        container, env=_env(container.env),
+        container, env=_env(container.env), resources=container.resources or ResourceRequirements(),
         image_pull_policy=container.image_pull_policy or pull_policy(container.image),
         termination_message_path=container.termination_message_path or TERMINATION_MESSAGE_PATH,
         termination_message_policy=container.termination_message_policy or "File",
     )
 
 
+def _field(reference: ObjectFieldSelector | None) -> ObjectFieldSelector | None:
+    return reference and replace(reference, api_version=reference.api_version or "v1")
+
+
+def _files(items: Iterable[DownwardAPIVolumeFile]) -> tuple[DownwardAPIVolumeFile, ...]:
+    return tuple(replace(item, field_ref=_field(item.field_ref)) for item in items)
+
+
 def _env(variables: Iterable[EnvVar]) -> tuple[EnvVar, ...]:
     def one(variable: EnvVar) -> EnvVar:
         source = variable.value_from
-        if source is None or source.field_ref is None or source.field_ref.api_version:
-            return variable
-        return replace(variable, value_from=replace(source, field_ref=replace(source.field_ref, api_version="v1")))
+        return replace(variable, value_from=source and replace(source, field_ref=_field(source.field_ref)))
 
     return tuple(one(variable) for variable in variables)
 
@@ -149,7 +157,8 @@ def _volume(volume: Volume) -> Volume:
         volume,
         secret=secret and replace(secret, default_mode=_or(secret.default_mode, FILE_MODE)),
         config_map=config_map and replace(config_map, default_mode=_or(config_map.default_mode, FILE_MODE)),
-        downward_api=downward and replace(downward, default_mode=_or(downward.default_mode, FILE_MODE)),
+        downward_api=downward and replace(downward, default_mode=_or(downward.default_mode, FILE_MODE),
+                                          items=_files(downward.items)),
         projected=projected and replace(projected, default_mode=_or(projected.default_mode, FILE_MODE),
                                         sources=tuple(_projection(source) for source in projected.sources)),
         image=image and replace(image, pull_policy=image.pull_policy or pull_policy(image.reference)),
@@ -158,9 +167,12 @@ def _volume(volume: Volume) -> Volume:
 
 
 def _projection(source: VolumeProjection) -> VolumeProjection:
-    token = source.service_account_token
-    return replace(source, service_account_token=token and replace(
-        token, expiration_seconds=_or(token.expiration_seconds, TOKEN_SECONDS)))
+    token, downward = source.service_account_token, source.downward_api
+    return replace(
+        source,
+        service_account_token=token and replace(token, expiration_seconds=_or(token.expiration_seconds, TOKEN_SECONDS)),
+        downward_api=downward and replace(downward, items=_files(downward.items)),
+    )
 
 
 _POD_LEVEL = ("cpu", "memory")

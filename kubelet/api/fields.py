@@ -1,5 +1,6 @@
-"""Which members of a plain mapping a struct does not know: misspelt fields in files that people write."""
+"""Helps people find their mistake in a file: misspelt fields, and the key of a member of the wrong type."""
 
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -37,3 +38,40 @@ def bare_type(annotation: Any) -> Any:
         members = [member for member in typing.get_args(annotation) if member is not types.NoneType]
         return members[0] if len(members) == 1 else annotation
     return annotation
+
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_GOT = re.compile(r"got `(\w+)`")
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "int": int, "str": str, "bool": bool, "float": float, "object": dict, "array": list,
+}
+
+
+def pinpoint(value: Any, path: str, problem: str) -> str:
+    """`path` with the mapping key that a decoder left open (`[...]`), found by the type that `problem` says it got."""
+    got = _GOT.search(problem)
+    kind = _TYPES.get(got.group(1)) if got else None
+    if "[...]" not in path or kind is None:
+        return path
+    steps = [(match.group(0), match.group(1) or match.group(2)) for match in _STEP.finditer(path.removeprefix("$"))]
+    found = _search(value, steps, kind)
+    return path if found is None else found.removeprefix(".")
+
+
+def _search(value: Any, steps: list[tuple[str, str | None]], kind: type | tuple[type, ...]) -> str | None:
+    if not steps:
+        return "" if type(value) is kind else None
+    (written, name), *rest = steps
+    if name is not None:
+        index: Any = int(name) if written.startswith("[") else name
+        try:
+            below = _search(value[index], rest, kind)
+        except (KeyError, IndexError, TypeError):
+            return None
+        return None if below is None else written + below
+    members = value.items() if isinstance(value, dict) else ()
+    for key, member in members:
+        below = _search(member, rest, kind)
+        if below is not None:
+            return f"[{key}]{below}"
+    return None

@@ -265,13 +265,16 @@ def _port_number(path: str, number: int) -> Iterator[Problem]:
 
 
 def _host_ports(spec: PodSpec) -> Iterator[Problem]:
-    """No two containers of a pod may want the same port of the host."""
+    """No two containers of a pod may want the same port of the host; in the host's network the two are one."""
     taken: dict[tuple[int, str, str], str] = {}
     for index, container in enumerate(spec.containers):
         for position, port in enumerate(container.ports):
             if not port.host_port:
                 continue
             path = f"spec.containers[{index}].ports[{position}].hostPort"
+            if spec.host_network and port.host_port != port.container_port:
+                yield Problem(path, f"is {port.host_port}, but hostNetwork makes it the containerPort, "
+                                    f"{port.container_port}; remove it")
             key = (port.host_port, port.protocol, port.host_ip)
             if key in taken:
                 yield Problem(path, f"is {port.host_port}/{port.protocol}, which {taken[key]} has; use another")

@@ -73,6 +73,7 @@ class Reflector(Generic[T]):
         self._listed = False
         self._fresh_list = False
         self._problem = ""
+        self._told: set[str] = set()
         self.synced = asyncio.Event()
 
     @property
@@ -135,14 +136,16 @@ class Reflector(Generic[T]):
         self._on_change()
 
     def _note(self, problem: str) -> None:
-        if problem != self._problem:
+        self._problem = problem
+        if problem not in self._told:
             logger.warning("cannot follow the API server, retrying path=%s error=%s", self._path, problem)
-            self._problem = problem
+            self._told.add(problem)
 
     def _well(self) -> None:
         if self._problem:
             logger.info("following the API server again path=%s", self._path)
             self._problem = ""
+            self._told.clear()
         self._delay.reset()
 
 

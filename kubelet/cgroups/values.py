@@ -8,9 +8,10 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from kubelet.api.meta import is_sidecar
 from kubelet.api.quantity import parse
 from kubelet.api.types import Pod
-from kubelet.cgroups.demand import QosClass, limit_declared, pod_limits, pod_requests, qos_class
+from kubelet.resources import BEST_EFFORT, GUARANTEED, container_limits, pod_limits, pod_requests, qos_class
 
 MIN_SHARES, MAX_SHARES = 2, 262_144
 SHARES_PER_CPU = 1024
@@ -72,6 +73,19 @@ class CgroupValues:
     hugepages: dict[int, int] = field(default_factory=dict)
 
 
+def limit_declared(pod: Pod, resource: str) -> bool:
+    """Whether a limit of the pod as a whole is known: every container has one, or the pod itself."""
+    if pod.spec.resources is not None and parse(pod.spec.resources.limits.get(resource, 0)):
+        return True
+    sidecars = Fraction(0)
+    for container in pod.spec.init_containers:
+        own = container_limits(container).get(resource, Fraction(0))
+        sidecars += own if is_sidecar(container) else 0
+        if not (sidecars if is_sidecar(container) else own + sidecars):
+            return False
+    return all(container_limits(container).get(resource) for container in pod.spec.containers)
+
+
 def pod_values(pod: Pod, *, cfs_quota: bool = True, period: int = DEFAULT_PERIOD, pids: int = -1) -> CgroupValues:
     """The cgroup of a pod: limits only where they are known for all of its containers (ResourceConfigForPod)."""
     requests, limits = pod_requests(pod), pod_limits(pod)
@@ -82,10 +96,10 @@ def pod_values(pod: Pod, *, cfs_quota: bool = True, period: int = DEFAULT_PERIOD
                  for name, amount in requests.items() if name.startswith("hugepages-")}
     pids_limit = pids if pids > 0 else None
     qos = qos_class(pod)
-    if qos is QosClass.BEST_EFFORT:
+    if qos == BEST_EFFORT:
         return CgroupValues(shares=MIN_SHARES, pids=pids_limit, hugepages=hugepages)
-    cpu_limited = qos is QosClass.GUARANTEED or limit_declared(pod, "cpu")
-    memory_limited = qos is QosClass.GUARANTEED or limit_declared(pod, "memory")
+    cpu_limited = qos == GUARANTEED or limit_declared(pod, "cpu")
+    memory_limited = qos == GUARANTEED or limit_declared(pod, "memory")
     return CgroupValues(
         shares=shares, quota=quota if cpu_limited else None, period=period if cpu_limited else None,
         memory=memory if memory_limited else None, pids=pids_limit, hugepages=hugepages,

@@ -12,7 +12,7 @@ import msgspec
 
 from kubelet.api import yamljson
 from kubelet.api.codec import InvalidObjectError, without_nulls
-from kubelet.api.fields import bare_type
+from kubelet.api.fields import bare_type, pinpoint
 from kubelet.config.duration import Duration
 from kubelet.config.errors import ConfigError
 from kubelet.config.types import (
@@ -56,7 +56,8 @@ def decode(value: Mapping[str, Any], where: str) -> KubeletConfiguration:
         return msgspec.convert(without_nulls(dict(value)), KubeletConfiguration, dec_hook=decode_hook)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
-        raise ConfigError(where, path.removesuffix("`").removeprefix("$."), problem) from None
+        path = pinpoint(value, path.removesuffix("`").removeprefix("$."), problem)
+        raise ConfigError(where, path, problem) from None
 
 
 def defaulted(value: Mapping[str, Any], where: str) -> KubeletConfiguration:

@@ -5,7 +5,7 @@ Every field has its effective value: what a file leaves out, or sets to a zero t
 pkg/kubelet/apis/config/v1beta1/defaults.go.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -304,6 +304,6 @@ def encode_hook(value: Any) -> Any:
     raise NotImplementedError(type(value))
 
 
-def to_plain(config: Any) -> Any:
+def to_plain(config: KubeletConfiguration) -> dict[str, Any]:
     """The configuration as it would stand in a file, every field written out."""
-    return msgspec.to_builtins(config, enc_hook=encode_hook)
+    return cast(dict[str, Any], msgspec.to_builtins(config, enc_hook=encode_hook))

@@ -4,21 +4,23 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
+import msgspec
+
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import AnyContainer, is_critical, is_sidecar
 from kubelet.api.types import Pod, ResourceRequirements
-from kubelet.cgroups.demand import (
-    Amounts,
-    QosClass,
+from kubelet.cgroups.values import cpu_quota, cpu_shares, hugepage_name, hugepage_size, milli
+from kubelet.containerspec.context import NodeContext
+from kubelet.resources import (
+    BEST_EFFORT,
+    GUARANTEED,
+    Resources,
     container_requests,
-    containers_requests,
-    exact,
     pod_limits,
     pod_requests,
     qos_class,
+    read,
 )
-from kubelet.cgroups.values import cpu_quota, cpu_shares, hugepage_name, hugepage_size, milli
-from kubelet.containerspec.context import NodeContext
 
 GUARANTEED_SCORE = -997
 BEST_EFFORT_SCORE = 1000
@@ -34,8 +36,8 @@ def is_node_critical(pod: Pod) -> bool:
 def container_resources(pod: Pod, container: AnyContainer, context: NodeContext) -> cri.LinuxContainerResources:
     """Limits that the container does not set fall back to the pod's own (KEP-2837)."""
     own = container.resources or ResourceRequirements()
-    requests, limits = exact(own.requests), exact(own.limits)
-    pod_own = exact(pod.spec.resources.limits) if pod.spec.resources is not None else {}
+    requests, limits = read(own.requests), read(own.limits)
+    pod_own = read(pod.spec.resources.limits) if pod.spec.resources is not None else {}
     resources = _linux(requests.get("cpu"), limits.get("cpu") or pod_own.get("cpu"),
                        limits.get("memory") or pod_own.get("memory"), context)
     resources.oom_score_adj = oom_score_adj(pod, container, context.memory_capacity)
@@ -56,7 +58,7 @@ def sandbox_resources(
     resources = _linux(requests.get("cpu"), limits.get("cpu"), limits.get("memory"), context)
     if not pod.spec.overhead:
         return resources, cri.LinuxContainerResources()
-    overhead = exact(pod.spec.overhead)
+    overhead = read(pod.spec.overhead)
     cpu = overhead.get("cpu", _NOTHING)
     return resources, _linux(cpu, cpu, overhead.get("memory"), context)
 
@@ -87,13 +89,11 @@ def oom_score_adj(pod: Pod, container: AnyContainer, memory_capacity: int) -> in
     the sooner it goes (3…999). A sidecar is never killed before the containers that it serves."""
     if is_node_critical(pod):
         return GUARANTEED_SCORE
-    match qos_class(pod):
-        case QosClass.GUARANTEED:
-            return GUARANTEED_SCORE
-        case QosClass.BEST_EFFORT:
-            return BEST_EFFORT_SCORE
+    qos = qos_class(pod)
+    if qos in (GUARANTEED, BEST_EFFORT):
+        return GUARANTEED_SCORE if qos == GUARANTEED else BEST_EFFORT_SCORE
     unallocated = _unallocated_per_container(pod)
-    own = exact(container.resources.requests).get("memory", _NOTHING) if container.resources else _NOTHING
+    own = read(container.resources.requests).get("memory", _NOTHING) if container.resources else _NOTHING
     score = _burstable_score(own + unallocated, memory_capacity)
     if is_sidecar(container) and container in pod.spec.init_containers and pod.spec.containers:
         smallest = min(_memory(container_requests(each)) for each in pod.spec.containers)
@@ -106,14 +106,18 @@ def _burstable_score(memory: Fraction, capacity: int) -> int:
     return 1000 - 1000 * math.ceil(memory) // max(capacity, 1)
 
 
-def _memory(amounts: Amounts) -> Fraction:
+def _memory(amounts: Resources) -> Fraction:
     return amounts.get("memory", _NOTHING)
 
 
 def _unallocated_per_container(pod: Pod) -> Fraction:
     """The pod's own memory request beyond its containers', in equal parts; 0 without pod-level requests."""
-    own = _memory(exact(pod.spec.resources.requests)) if pod.spec.resources is not None else _NOTHING
+    own = _memory(read(pod.spec.resources.requests)) if pod.spec.resources is not None else _NOTHING
     if not own:
         return _NOTHING
-    spare = math.ceil(own) - math.ceil(_memory(containers_requests(pod)))
+    spare = math.ceil(own) - math.ceil(_memory(pod_requests(_without_pod_level(pod), overhead=False)))
     return Fraction(spare // max(len(pod.spec.containers) + len(pod.spec.init_containers), 1))
+
+
+def _without_pod_level(pod: Pod) -> Pod:
+    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, resources=None))

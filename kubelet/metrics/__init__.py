@@ -2,13 +2,14 @@
 
     metrics = KubeletMetrics()
     metrics.started_pods_total.inc()
-    RuntimeClient(endpoint, observe=metrics.observe_runtime_call)
+    RuntimeClient(endpoint, observe=metrics.runtime_operation)
 
 Source of names: pkg/kubelet/metrics/metrics.go, server/metrics/metrics.go, prober/prober_manager.go. What only a scrape
 can tell (numbers of pods and containers) is asked for at the scrape, through `set_counts`.
 """
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from cri.errors import CriError
+from kubelet.api.types import Pod
 from kubelet.metrics.exposition import CONTENT_TYPE, PlainCounter, expose
 from kubelet.metrics.operations import operation_type
+from kubelet.timeline import PodTimeline, start_durations
 from kubelet.version import KUBERNETES_VERSION
 
 __all__ = ["CONTENT_TYPE", "KubeletMetrics", "PodCounts", "expose", "image_size_bucket"]
@@ -90,7 +93,7 @@ class KubeletMetrics:
         """`counts` is asked whenever the metrics are read; it must not block."""
         self.registry.register(_Counts(counts))
 
-    def observe_runtime_call(self, method: str, seconds: float, error: CriError | None) -> None:
+    def runtime_operation(self, method: str, seconds: float, error: CriError | None) -> None:
         """An observer for cri.client: kubelet_runtime_operations_*."""
         kind = operation_type(method)
         self.runtime_operations_total.labels(kind).inc()
@@ -98,7 +101,33 @@ class KubeletMetrics:
         if error is not None:
             self.runtime_operations_errors_total.labels(kind).inc()
 
-    def observe_api_call(self, verb: str, host: str, code: str, seconds: float) -> None:
+    def probe_attempt(self, pod: Pod, container: str, kind: str, result: str, seconds: float) -> None:
+        """An observer for probes: `kind` Liveness, Readiness or Startup; `result` successful, failed or unknown."""
+        name, namespace = pod.metadata.name, pod.metadata.namespace
+        self.prober_probe_total.labels(kind, result, container, name, namespace, pod.metadata.uid).inc()
+        self.prober_probe_duration_seconds.labels(kind, container, name, namespace).observe(seconds)
+
+    def forget_pod(self, uid: str) -> None:
+        """Probe series of a pod that is gone; what shares its name with another pod's goes, too, and comes back."""
+        gone = [labels for labels in self.prober_probe_total._metrics if labels[-1] == uid]
+        for labels in gone:
+            self.prober_probe_total.remove(*labels)
+            kind, _, container, name, namespace, _ = labels
+            with contextlib.suppress(KeyError):
+                self.prober_probe_duration_seconds.remove(kind, container, name, namespace)
+
+    def pod_started(self, timeline: PodTimeline, created_at: float) -> None:
+        """Once per pod, when its readiness was acknowledged: the three histograms of its start."""
+        durations = start_durations(timeline, created_at)
+        for histogram, seconds in (
+            (self.pod_start_duration_seconds, durations.kubelet),
+            (self.pod_start_sli_duration_seconds, durations.sli),
+            (self.pod_start_total_duration_seconds, durations.total),
+        ):
+            if seconds is not None:
+                histogram.observe(seconds)
+
+    def api_request(self, verb: str, host: str, code: str, seconds: float) -> None:
         """One request to the API server: `code` is the HTTP status, or "<error>" when there was no answer."""
         self.rest_client_requests_total.labels(code, verb, host).inc()
         self.rest_client_request_duration_seconds.labels(verb, host).observe(seconds)

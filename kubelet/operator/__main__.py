@@ -1,6 +1,7 @@
 """`podwright`: what this node runs, what a pod waits for, where its start time went.
 
     podwright status | pods [-w] | explain POD | timeline POD [--svg FILE]     [-o table|json|yaml] [--socket PATH]
+    podwright run DIRECTORY
 
 Exit codes: 0 answered, 1 the agent has no answer (or none runs), 2 wrong usage.
 """
@@ -39,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", parents=[common],
                                   help="what a pod waits for, since when, the last error, the next retry, what to do")
     explain.add_argument("pod", metavar="POD", help="name, namespace/name, UID, or a beginning of the name")
+    run = commands.add_parser("run", help="a whole node over a directory of manifests, for as long as this runs")
+    run.add_argument("manifests", metavar="DIRECTORY")
     timeline = commands.add_parser("timeline", parents=[common], help="where a pod's start time went")
     timeline.add_argument("pod", metavar="POD", help="name, namespace/name, UID, or a beginning of the name")
     timeline.add_argument("--svg", metavar="FILE", help="write it as a picture, too (- for standard output)")
@@ -55,6 +58,8 @@ def _positive(text: str) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
+        if options.command == "run":
+            return _run(options.manifests)
         if options.command == "pods" and options.watch:
             return watch(options.socket, options.interval, sys.stdout)
         return answer(options)
@@ -66,6 +71,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _run(manifests: str) -> int:
+    from pathlib import Path
+
+    from kubelet.operator.standalone import RunError, run
+
+    try:
+        return run(Path(manifests))
+    except RunError as error:
+        sys.stderr.write(f"podwright: {error}\n")
+        return 1
 
 
 def answer(options: argparse.Namespace) -> int:

@@ -33,6 +33,8 @@ STATE_DIR = Path("/var/lib/podwright-run")
 SYSTEM_ENGINE = Path("/var/run/docker.sock")
 BRIDGE = "podwright0"
 SUBNET = "10.85.0.0/16"
+PAUSE_IMAGE = "localhost/podwright/pause:built-in"
+"""In no registry: the dockershim uses the one that it brings along."""
 CNI_BIN_DIRS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 READY_TIMEOUT_SECONDS = 120.0
@@ -188,6 +190,7 @@ def _start_kubelet(node: Run, engine: str) -> None:
         f"--dockershim-flag=--cni-bin-dir={plugins}",
         f"--dockershim-flag=--cni-cache-dir={node.state}/cni-cache",
         f"--dockershim-flag=--root-directory={node.state}/dockershim",
+        f"--dockershim-flag=--pod-infra-container-image={PAUSE_IMAGE}",
     ])
     _wait_for(lambda: _pods(node) is not None, 30, f"the kubelet did not start: see {node.log('kubelet')}", node)
 

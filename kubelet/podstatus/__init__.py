@@ -2,5 +2,9 @@
 
 from kubelet.podstatus.context import ProbeFlags, StatusContext
 from kubelet.podstatus.generate import generate_pod_status, rejected_status, with_container_flag
+from kubelet.podstatus.manager import KnownPods, StatusClient, StatusManager
 
-__all__ = ["ProbeFlags", "StatusContext", "generate_pod_status", "rejected_status", "with_container_flag"]
+__all__ = [
+    "KnownPods", "ProbeFlags", "StatusClient", "StatusContext", "StatusManager", "generate_pod_status",
+    "rejected_status", "with_container_flag",
+]

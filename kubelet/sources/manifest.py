@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from kubelet.api import yamljson
 from kubelet.api.codec import InvalidObjectError, convert
 from kubelet.api.defaults import with_defaults
-from kubelet.api.fields import unknown_fields
+from kubelet.api.fields import pinpoint, unknown_fields
 from kubelet.api.meta import CONFIG_HASH
 from kubelet.api.references import api_references
 from kubelet.api.types import Pod, PodStatus, Toleration
@@ -83,7 +83,8 @@ def decode_pod(value: Any, origin: Origin) -> Manifest:
     try:
         written = convert(value, Pod, origin.location)
     except InvalidObjectError as error:
-        raise ManifestError(error.path.removeprefix("$."), _advice(error.problem)) from None
+        path = pinpoint(value, error.path.removeprefix("$."), error.problem)
+        raise ManifestError(path, _advice(error.problem)) from None
     remarks = tuple(
         f"{path}: unknown field, ignored" + (f"; did you mean {nearest}?" if nearest else "")
         for path, nearest in unknown_fields(value, Pod) if not path.startswith(_IGNORED))

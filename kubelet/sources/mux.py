@@ -71,9 +71,13 @@ class ManifestProblem:
     keeps_running: bool = False
     """An earlier, good version of the manifest stays in force."""
 
+    @property
+    def where(self) -> str:
+        """File or URL, and the path to the field."""
+        return f"{self.location}: {self.path}" if self.path else self.location
+
     def __str__(self) -> str:
-        place = f"{self.location}: {self.path}" if self.path else self.location
-        return f"{place}: {self.problem}"
+        return f"{self.where}: {self.problem}"
 
 
 Publish = Callable[[Sequence[Pod]], None]
@@ -144,7 +148,7 @@ def _annotated(pod: Pod, source: Source, existing: Mapping[str, str]) -> Pod:
 
 def _change(old: Pod, new: Pod) -> PodOp | None:
     if _means_the_same(old, new):
-        return PodOp.RECONCILE if old.status != new.status else None
+        return PodOp.RECONCILE if old.status is not new.status and old.status != new.status else None
     return PodOp.DELETE if new.metadata.deletion_timestamp else PodOp.UPDATE
 
 

@@ -13,11 +13,12 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from kubelet.api.meta import PodUID, pod_key, pod_reference, pod_uid
-from kubelet.api.types import ObjectReference, Pod, Volume
+from kubelet.api.types import Pod, Volume
+from kubelet.events import EventRecorder
 from kubelet.objects.errors import ObjectError
 from kubelet.syscalls import Syscalls
 from kubelet.volumes.content import ContentSource
@@ -36,12 +37,6 @@ THREADS = 4
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Recorder(Protocol):
-    """Where events go; never blocks."""
-
-    def event(self, ref: ObjectReference, kind: str, reason: str, message: str) -> None: ...
 
 
 class FileWork:
@@ -63,8 +58,8 @@ class FileWork:
 class VolumeManager:
     """The volumes of all pods of this node. `syscalls` mounts; `content` collects objects, fields and tokens."""
 
-    def __init__(self, root_dir: Path, *, content: ContentSource, syscalls: Syscalls, recorder: Recorder | None = None,
-                 files: RunBlocking | None = None) -> None:
+    def __init__(self, root_dir: Path, *, content: ContentSource, syscalls: Syscalls,
+                 recorder: EventRecorder | None = None, files: RunBlocking | None = None) -> None:
         self._root, self._syscalls, self._recorder = root_dir, syscalls, recorder
         self._files: RunBlocking = files or FileWork()
         self._setup = VolumeSetup(root_dir, content, syscalls, self._files)

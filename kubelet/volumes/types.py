@@ -26,7 +26,7 @@ class UnsupportedVolumeError(VolumeError):
 
 
 class MountError(Exception):
-    """Not all volumes of a pod are as they should be. `str(error)` is the text of the FailedMount event after its prefix
+    """Not all volumes of a pod are as they should be. `str(error)` is the FailedMount event's text after its prefix
     `Unable to attach or mount volumes: `; `causes` maps each missing volume to why."""
 
     def __init__(self, unmounted: Sequence[str], causes: Mapping[str, str], unprocessed: Sequence[str] = ()) -> None:

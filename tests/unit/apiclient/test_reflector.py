@@ -93,11 +93,11 @@ async def test_it_keeps_its_copy_and_logs_once_while_the_server_is_away(caplog: 
     script = Script()
     script.lists = [Listing((pod("a", "5"),), "7")]
     away = UnreachableError("refused")
-    script.watches = [[away], [away], [away], [added("b", "8")]]
+    script.watches = [[away], [UnreachableError("reset")], [away], [added("b", "8")]]
     reflector = await run(script, 30)
     assert [item.metadata.name for item in reflector.items()] == ["a", "b"]
     assert script.asked == ["list 0", "watch 7", "watch 7", "watch 7", "watch 7", "watch 8"]
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
     assert reflector.problem == ""
 
 

@@ -169,7 +169,7 @@ def test_an_unknown_field_warns_and_stops_nothing(tmp_path: Path) -> None:
     (HEAD + "authentication: {webhook: {enabled: 'yes'}}", "authentication.webhook.enabled: Expected `bool`"),
     (HEAD + "syncFrequency: 5", "syncFrequency: 5 is not a duration; write text like 30s or 5m"),
     (HEAD + "syncFrequency: 5 minutes", "syncFrequency: '5 minutes' is not a duration"),
-    (HEAD + "evictionHard: {memory.available: 5}", "evictionHard[...]: Expected `str`, got `int`"),
+    (HEAD + "evictionHard: {memory.available: 5}", "evictionHard[memory.available]: Expected `str`, got `int`"),
     (HEAD + "imageGCHighThresholdPercent: 70", "imageGCLowThresholdPercent: is 80; write less than"),
     (HEAD + "port: 99999", "port: is 99999; write a value from 1 to 65535"),
     (HEAD + "evictionSoft: {memory.available: 1Gi}", "evictionSoftGracePeriod.memory.available: is missing"),

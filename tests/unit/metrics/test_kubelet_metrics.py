@@ -7,9 +7,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from cri.errors import UnavailableError
+from kubelet.api.types import ObjectMeta, Pod
 from kubelet.metrics import KubeletMetrics, PodCounts, expose, image_size_bucket
 from kubelet.metrics.exposition import PlainCounter, _number
 from kubelet.metrics.operations import operation_type
+from kubelet.timeline import PodTimeline, Span, Stage
 
 
 def scraped(text: bytes) -> dict[str, tuple[str, dict[tuple[tuple[str, str], ...], float]]]:
@@ -47,8 +49,8 @@ def test_counters_keep_their_exact_names_and_types():
 
 def test_runtime_calls_are_counted_by_upstreams_names():
     metrics = KubeletMetrics()
-    metrics.observe_runtime_call("RunPodSandbox", 0.3, None)
-    metrics.observe_runtime_call("RunPodSandbox", 0.3, UnavailableError("down"))
+    metrics.runtime_operation("RunPodSandbox", 0.3, None)
+    metrics.runtime_operation("RunPodSandbox", 0.3, UnavailableError("down"))
     values = scraped(metrics.expose())
     labels = (("operation_type", "run_podsandbox"),)
     assert values["kubelet_runtime_operations_total"][1][labels] == 2
@@ -85,7 +87,7 @@ def test_counts_are_asked_for_at_each_scrape():
 
 async def test_process_client_and_build_metrics():
     metrics = KubeletMetrics()
-    metrics.observe_api_call("GET", "127.0.0.1:6443", "200", 0.01)
+    metrics.api_request("GET", "127.0.0.1:6443", "200", 0.01)
     values = scraped(metrics.expose())
     assert values["process_resident_memory_bytes"][1][()] > 1e6
     assert values["process_cpu_seconds_total"][1][()] > 0
@@ -99,10 +101,33 @@ async def test_process_client_and_build_metrics():
 
 def test_probe_metrics_are_a_page_of_their_own():
     metrics = KubeletMetrics()
-    metrics.prober_probe_total.labels("Readiness", "successful", "c", "web", "default", "u").inc()
-    metrics.prober_probe_duration_seconds.labels("Readiness", "c", "web", "default").observe(0.01)
-    assert "prober_probe_total" in scraped(metrics.expose_probes())
+    pod = Pod(metadata=ObjectMeta(name="web", namespace="default", uid="u"))
+    metrics.probe_attempt(pod, "c", "Readiness", "successful", 0.01)
+    values = scraped(metrics.expose_probes())
+    assert values["prober_probe_total"][1] == {(
+        ("container", "c"), ("namespace", "default"), ("pod", "web"), ("pod_uid", "u"), ("probe_type", "Readiness"),
+        ("result", "successful")): 1}
+    assert values["prober_probe_duration_seconds_sum"][1] == {(
+        ("container", "c"), ("namespace", "default"), ("pod", "web"), ("probe_type", "Readiness")): 0.01}
     assert not [name for name in scraped(metrics.expose()) if name.startswith("prober")]
+    metrics.forget_pod("other")
+    assert scraped(metrics.expose_probes())
+    metrics.forget_pod("u")
+    assert metrics.expose_probes() == b""
+
+
+def test_a_start_is_observed_without_its_pulls_in_the_sli():
+    metrics = KubeletMetrics()
+    timeline = PodTimeline("u", (
+        Span(Stage.SEEN, 10, 10), Span(Stage.PULL, 11, 14), Span(Stage.READY, 15, 15),
+        Span(Stage.STATUS_ACKNOWLEDGED, 16, 16)), complete=True)
+    metrics.pod_started(timeline, created_at=9)
+    values = scraped(metrics.expose())
+    sums = {name: values[f"kubelet_pod_start_{name}_seconds_sum"][1][()] for name in (
+        "duration", "total_duration", "sli_duration")}
+    assert sums == {"duration": 6, "total_duration": 7, "sli_duration": 4}
+    metrics.pod_started(PodTimeline("v", adopted=True), created_at=9)
+    assert scraped(metrics.expose())["kubelet_pod_start_duration_seconds_count"][1][()] == 1
 
 
 def test_two_agents_in_one_process_do_not_share_metrics():

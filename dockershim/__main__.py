@@ -1,0 +1,114 @@
+"""`dockershim`: parse flags, serve until SIGTERM or SIGINT."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from dockershim.flags import FlagError, Flags, parse, usage
+
+logger = logging.getLogger(__name__)
+
+_DEBUG_VERBOSITY = 4
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "warn": logging.WARNING,
+           "error": logging.ERROR}
+
+
+def main(argv: list[str] | None = None) -> int:
+    try:
+        flags, remarks = parse(sys.argv[1:] if argv is None else argv)
+        if flags.log_level.lower() not in _LEVELS:
+            raise FlagError(f"--log-level={flags.log_level}: use debug, info, warning or error")
+    except FlagError as error:
+        print(f"dockershim: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
+        return 1
+    if flags.help:
+        print(usage())  # noqa: T201 - the answer to --help
+        return 0
+    if flags.version:
+        print(f"dockershim {_version()}")  # noqa: T201 - the answer to --version
+        return 0
+    level = logging.DEBUG if flags.v >= _DEBUG_VERBOSITY else _LEVELS[flags.log_level.lower()]
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("grpc").setLevel(logging.WARNING)  # at debug it tells of every wake-up of its loop
+    for remark in remarks:
+        logger.warning("%s", remark)
+    try:
+        asyncio.run(_serve(flags))
+    except (OSError, ValueError) as error:
+        return _cannot_run(error)
+    except ExceptionGroup as group:
+        known, others = group.split((OSError, ValueError))
+        if others is not None or known is None:
+            raise
+        return _cannot_run(*_leaves(known))
+    return 0
+
+
+def _cannot_run(*errors: Exception) -> int:
+    for error in errors:
+        logger.error("dockershim cannot run: %s", error)
+    return 1
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:
+    found: list[Exception] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, ExceptionGroup) else [error]
+    return found
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("podwright")
+    except PackageNotFoundError:
+        return "(source checkout)"
+
+
+async def _serve(flags: Flags) -> None:
+    from cri.client import normalize_endpoint
+    from dockershim.logs import ContainerLogs
+    from dockershim.network import CNINetwork
+    from dockershim.shim import Dockershim, Settings
+
+    root = Path(flags.root_directory)
+    await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True, mode=0o700)
+    plugins = [Path(part) for part in flags.cni_bin_dir.split(",") if part]
+    network = CNINetwork(Path(flags.cni_conf_dir), plugins, Path(flags.cni_cache_dir))
+    if flags.pod_cidr:
+        network.set_pod_cidr(flags.pod_cidr)
+    settings = Settings(
+        listen=normalize_endpoint(flags.container_runtime_endpoint).removeprefix("unix://"),
+        docker_endpoint=flags.docker_endpoint,
+        pause_image=flags.pod_infra_container_image,
+        root_directory=root,
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    shim = Dockershim(settings, network, lambda engine_root: ContainerLogs(root / "logs", engine_root))
+    await shim.run(_notify_ready, stop)
+    logger.info("stopped")
+
+
+def _notify_ready() -> None:
+    """Tell systemd (sd_notify(3)) that the socket answers."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+        try:
+            notify.connect("\0" + address[1:] if address.startswith("@") else address)
+            notify.send(b"READY=1")
+        except OSError as error:
+            logger.warning("service manager was not told that we are ready address=%s error=%s", address, error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

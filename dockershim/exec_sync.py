@@ -1,0 +1,169 @@
+"""ExecSync: run a command in a container, collect what it says, report how it ended.
+
+On a timeout the whole process tree of the command is killed and the call fails with DeadlineExceeded, which the kubelet
+counts as a failed probe. Output beyond the cap is read and dropped, so that the command never blocks on us.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cri.client import MAX_MESSAGE_BYTES
+from cri.errors import DeadlineExceededError, FailedPreconditionError, InternalError, InvalidArgumentError
+from cri.v1 import api_pb2 as cri
+from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
+from dockershim.engine.multiplex import STDERR, FrameDecoder
+from dockershim.inventory import Inventory
+from dockershim.ports import Cleanups, EngineState
+
+logger = logging.getLogger(__name__)
+
+OUTPUT_CAP_BYTES = MAX_MESSAGE_BYTES - 4096
+"""Of both streams together: the answer must fit into one message of the client's limit; upstream cuts silently too."""
+_DRAIN_SECONDS = 1.0
+"""How long output is awaited after the command has ended: a child left behind may hold the pipe open for ever."""
+_END_SECONDS = 10.0
+"""How long the engine may take to say how an ended command ended."""
+_STREAM_HEADERS = {"Connection": "Upgrade", "Upgrade": "tcp"}
+
+
+@dataclass(slots=True)
+class _Output:
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+
+    def add(self, stream: int, data: bytes) -> None:
+        target = self.stderr if stream == STDERR else self.stdout
+        room = OUTPUT_CAP_BYTES - len(self.stdout) - len(self.stderr)
+        target += data[: max(room, 0)]
+
+
+class ExecRunner:
+    def __init__(self, engine: EngineClient, state: EngineState, inventory: Inventory, cleanups: Cleanups) -> None:
+        self._engine, self._state, self._inventory, self._cleanups = engine, state, inventory, cleanups
+
+    async def exec_sync(self, container_id: str, command: list[str], timeout: float | None) -> cri.ExecSyncResponse:
+        """`timeout` None is for ever. Raises DeadlineExceededError, NotFoundError, FailedPreconditionError."""
+        self._state.require()
+        if not command:
+            raise InvalidArgumentError("exec without a command")
+        record = self._inventory.container(container_id)
+        if not record.is_running:
+            raise FailedPreconditionError(f"container {record.id} is not running")
+        exec_id = await self._engine.create_exec(
+            record.id, {"AttachStdout": True, "AttachStderr": True, "Cmd": command, "Privileged": False}
+        )
+        output = _Output()
+        try:
+            async with asyncio.timeout(timeout):
+                exit_code = await self._run(exec_id, output)
+        except TimeoutError:
+            await self._cleanups.finish(self._kill(exec_id))
+            raise DeadlineExceededError(f"command {command!r} timed out after {timeout:g} s and was killed") from None
+        except asyncio.CancelledError:
+            await self._cleanups.finish(self._kill(exec_id))
+            raise
+        return cri.ExecSyncResponse(stdout=bytes(output.stdout), stderr=bytes(output.stderr), exit_code=exit_code)
+
+    async def _run(self, exec_id: str, output: _Output) -> int:
+        ended = self._inventory.expect_exec_end(exec_id)
+        try:
+            async with self._engine.stream(
+                "POST", f"/exec/{exec_id}/start", body={"Detach": False, "Tty": False}, headers=_STREAM_HEADERS,
+                head_timeout=None,
+            ) as (_, connection):
+                decoder = FrameDecoder()
+
+                async def read() -> None:
+                    async for chunk in connection.chunks():
+                        for stream, data in decoder.feed(chunk):
+                            output.add(stream, data)
+
+                async with asyncio.TaskGroup() as group:
+                    reading = group.create_task(read())
+                    waited: list[asyncio.Future[Any]] = [reading, ended]
+                    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+                    if not reading.done():
+                        await asyncio.wait([reading], timeout=_DRAIN_SECONDS)
+                        reading.cancel()
+            return await self._exit_code(exec_id, ended)
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+        finally:
+            ended.cancel()
+
+    async def _exit_code(self, exec_id: str, ended: asyncio.Future[int]) -> int:
+        if ended.done():
+            return ended.result()
+        inspect = await self._engine.inspect_exec(exec_id)
+        if not inspect.get("Running") and inspect.get("ExitCode") is not None:
+            return int(inspect["ExitCode"])
+        # Its output is closed and it runs on, or the event is on its way.
+        await asyncio.wait([ended], timeout=_END_SECONDS)
+        if ended.done():
+            return ended.result()
+        while True:
+            inspect = await self._engine.inspect_exec(exec_id)
+            if not inspect.get("Running"):
+                break
+            await asyncio.sleep(0.5)
+        if inspect.get("ExitCode") is None:
+            raise InternalError(f"the Docker engine does not know how exec {exec_id} ended")
+        return int(inspect["ExitCode"])
+
+    async def _kill(self, exec_id: str) -> None:
+        try:
+            inspect = await self._engine.inspect_exec(exec_id)
+        except EngineNotFoundError:
+            return
+        except EngineError as error:
+            logger.warning("exec that timed out may run on exec=%s error=%s", exec_id, error)
+            return
+        pid = int(inspect.get("Pid") or 0)
+        if inspect.get("Running") and pid:
+            await asyncio.to_thread(kill_tree, pid)
+
+
+def process_tree(root: int, processes: Mapping[int, tuple[int, int]]) -> set[int]:
+    """`root`, its descendants, and all of its session: the runtime makes every exec a session of its own.
+
+    `processes` maps a pid to its parent's pid and its session. Pure.
+    """
+    tree = {pid for pid, (_, session) in processes.items() if session == root} | {root}
+    grew = True
+    while grew:
+        children = {pid for pid, (parent, session) in processes.items() if parent in tree or session in tree}
+        grew = not children <= tree
+        tree |= children
+    return tree
+
+
+def read_processes(proc: Path = Path("/proc")) -> dict[int, tuple[int, int]]:
+    found: dict[int, tuple[int, int]] = {}
+    for entry in proc.iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                # pid (comm) state ppid pgrp session …; comm may hold anything, also spaces and brackets
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                found[int(entry.name)] = int(fields[1]), int(fields[3])
+    return found
+
+
+def kill_tree(root: int) -> None:
+    """SIGKILL until none is left: a tree that forks while it is killed gets another round."""
+    for _ in range(5):
+        processes = read_processes()
+        if root not in processes:
+            processes = {pid: entry for pid, entry in processes.items() if entry[1] == root}
+            if not processes:
+                return
+        for pid in process_tree(root, processes):
+            if pid in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,286 @@
+"""What the engine runs, in memory: lists are answered from here, events keep it right, a reconnect makes it anew.
+
+    engine event ──▶ per-container queue ──▶ refresh (one inspect) ──▶ record ──▶ listeners
+    verb ──────────────────────────────────▶ refresh ─────┘
+    connect ──▶ list, refresh what may have changed, drop what is gone ──▶ listeners hear of the differences
+
+Only this module writes records. A container is never said to have ended before all that it wrote is in its log.
+"""
+
+import asyncio
+import contextlib
+import enum
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from cri.errors import NotFoundError
+from dockershim import naming, records
+from dockershim.engine import EngineClient, EngineError, EngineEvent, EngineNotFoundError
+from dockershim.image_cache import ImageCache
+from dockershim.records import ContainerRecord, ProcessUser, SandboxRecord
+
+logger = logging.getLogger(__name__)
+
+Record = SandboxRecord | ContainerRecord
+T = TypeVar("T")
+_RESYNC_PARALLEL = 16
+
+
+class Change(enum.Enum):
+    CREATED = "created"
+    STARTED = "started"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """`record` is the newest known; for DELETED the last one."""
+
+    change: Change
+    record: Record
+    time_ns: int
+
+
+Listener = Callable[[RecordChange], None]
+_CHANGES = {"create": Change.CREATED, "start": Change.STARTED, "die": Change.STOPPED, "destroy": Change.DELETED}
+_REFRESHING = frozenset((*_CHANGES, "oom", "rename", "update", "pause", "unpause"))
+
+
+class Inventory:
+    """`before_exit_is_seen(container_id)` runs before a record turns from running to ended (it drains the log);
+    `own_files` is the directory of what we mount into containers beyond their configuration.
+    """
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        images: ImageCache,
+        before_exit_is_seen: Callable[[str], Awaitable[None]],
+        own_files: str,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._engine, self._images = engine, images
+        self._before_exit_is_seen, self._own_files = before_exit_is_seen, own_files
+        self._clock_ns = clock_ns
+        self.sandboxes: dict[str, SandboxRecord] = {}
+        self.containers: dict[str, ContainerRecord] = {}
+        self._listeners: list[Listener] = []
+        self._exec_ends: dict[str, asyncio.Future[int]] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._queues: dict[str, deque[EngineEvent]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Own the tasks that handle events, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    # reading
+
+    def sandbox(self, sandbox_id: str) -> SandboxRecord:
+        """By id or unique prefix. Raises NotFoundError."""
+        found = _lookup(self.sandboxes, sandbox_id)
+        if found is None:
+            raise NotFoundError(f"no such pod sandbox: {sandbox_id}")
+        return found
+
+    def container(self, container_id: str) -> ContainerRecord:
+        """By id or unique prefix. Raises NotFoundError."""
+        found = _lookup(self.containers, container_id)
+        if found is None:
+            raise NotFoundError(f"no such container: {container_id}")
+        return found
+
+    def containers_of(self, sandbox_id: str) -> list[ContainerRecord]:
+        return [record for record in self.containers.values() if record.sandbox_id == sandbox_id]
+
+    # keeping it right
+
+    async def refresh(self, container_id: str) -> Record | None:
+        """Inspect and remember; None when the engine does not have it, or it is not Kubernetes'."""
+        async with self._lock(container_id):
+            try:
+                inspect = await self._engine.inspect_container(container_id)
+            except EngineNotFoundError:
+                self._forget(container_id)
+                return None
+            labels = inspect["Config"].get("Labels") or {}
+            if naming.TYPE_LABEL not in labels:
+                return None
+            if records.is_sandbox(labels):
+                sandbox = records.to_sandbox(inspect)
+                if sandbox is not None:
+                    self.sandboxes[sandbox.id] = sandbox
+                return sandbox
+            return await self._remember_container(inspect)
+
+    async def _remember_container(self, inspect: records.JSON) -> ContainerRecord | None:
+        known = self.containers.get(inspect["Id"])
+        image = await self._images.facts(inspect.get("Image") or "")
+        record = records.to_container(inspect, image, _user(inspect, known), self._own_files)
+        if record is None:
+            return None
+        if known is not None and known.is_running and not record.is_running:
+            await self._before_exit_is_seen(record.id)
+        self.containers[record.id] = record
+        return record
+
+    def forget(self, container_id: str) -> None:
+        """A verb has removed it; the event will find it gone."""
+        record = self._forget(container_id)
+        if record is not None:
+            self.tell(Change.DELETED, record)
+
+    def drop(self, container_id: str) -> None:
+        """Forget what clients have never been told of."""
+        self._forget(container_id)
+
+    def tell(self, change: Change, record: Record, time_ns: int = 0) -> None:
+        news = RecordChange(change, record, time_ns or self._clock_ns())
+        for listener in self._listeners:
+            listener(news)
+
+    async def resync(self) -> None:
+        """After a connect: the engine's list against ours; listeners hear what was missed meanwhile."""
+        listed = {
+            item["Id"]: item for item in await self._engine.list_containers(label=[naming.TYPE_LABEL])
+        }
+        before: dict[str, Record] = {**self.sandboxes, **self.containers}
+        limit = asyncio.Semaphore(_RESYNC_PARALLEL)
+
+        async def look(container_id: str) -> None:
+            async with limit:
+                with contextlib.suppress(EngineError):
+                    await self.refresh(container_id)
+
+        async with asyncio.TaskGroup() as group:
+            for container_id in listed:
+                group.create_task(look(container_id))
+        for container_id in before.keys() - listed.keys():
+            self.forget(container_id)
+        for container_id in listed:
+            self._tell_difference(before.get(container_id), self._known(container_id))
+        logger.info(
+            "state read from the engine sandboxes=%d containers=%d", len(self.sandboxes), len(self.containers)
+        )
+
+    def _tell_difference(self, before: Record | None, now: Record | None) -> None:
+        if before is None or now is None or not self._listeners:
+            return
+        if now.is_running and not before.is_running:
+            self.tell(Change.STARTED, now)
+        elif before.is_running and not now.is_running:
+            self.tell(Change.STOPPED, now)
+
+    # events
+
+    async def on_event(self, event: EngineEvent) -> None:
+        """Queue an event; those of one container are handled in order, those of others side by side."""
+        if event.kind == "image":
+            self._images.changed()
+            return
+        if event.action == "exec_die":
+            self._exec_ended(event)
+            return
+        if event.action not in _REFRESHING or naming.TYPE_LABEL not in event.attributes or self._group is None:
+            return
+        queue = self._queues.get(event.actor_id)
+        if queue is not None:
+            queue.append(event)
+            return
+        self._queues[event.actor_id] = deque([event])
+        self._group.create_task(self._handle_queue(event.actor_id))
+
+    async def _handle_queue(self, container_id: str) -> None:
+        queue = self._queues[container_id]
+        try:
+            while queue:
+                await self._handle(queue.popleft())
+        finally:
+            del self._queues[container_id]
+
+    async def _handle(self, event: EngineEvent) -> None:
+        if event.action == "destroy":
+            self.forget(event.actor_id)
+            return
+        try:
+            record = await self.refresh(event.actor_id)
+        except EngineError as error:
+            logger.warning("event not followed up container=%s action=%s error=%s", event.actor_id, event.action, error)
+            return
+        change = _CHANGES.get(event.action)
+        # A sandbox exists for clients once its network stands: RunPodSandbox itself tells of its creation and start.
+        if record is None or change is None:
+            return
+        if isinstance(record, SandboxRecord) and change is not Change.STOPPED:
+            return
+        self.tell(change, record, event.time_ns)
+
+    # exec
+
+    def expect_exec_end(self, exec_id: str) -> asyncio.Future[int]:
+        """Resolves to the exit code when the engine says that the exec has ended."""
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._exec_ends[exec_id] = future
+        future.add_done_callback(lambda _: self._exec_ends.pop(exec_id, None))
+        return future
+
+    def _exec_ended(self, event: EngineEvent) -> None:
+        future = self._exec_ends.get(event.attributes.get("execID", ""))
+        if future is not None and not future.done():
+            code = event.attributes.get("exitCode", "")
+            future.set_result(int(code) if code.lstrip("-").isdigit() else -1)
+
+    # records
+
+    def _known(self, container_id: str) -> Record | None:
+        return self.sandboxes.get(container_id) or self.containers.get(container_id)
+
+    def _forget(self, container_id: str) -> Record | None:
+        return self.sandboxes.pop(container_id, None) or self.containers.pop(container_id, None)
+
+    def _lock(self, container_id: str) -> asyncio.Lock:
+        lock = self._locks.get(container_id)
+        if lock is None:
+            lock = self._locks[container_id] = asyncio.Lock()
+        return lock
+
+
+def _lookup(known: dict[str, T], identifier: str) -> T | None:
+    exact = known.get(identifier)
+    if exact is not None or not identifier:
+        return exact
+    matches = [key for key in known if key.startswith(identifier)]
+    return known[matches[0]] if len(matches) == 1 else None
+
+
+def _user(inspect: records.JSON, known: ContainerRecord | None) -> ProcessUser | None:
+    """Ids of the first process; they are read once and kept when it is gone. /proc is memory, not disk."""
+    if known is not None and known.status.HasField("user"):
+        linux = known.status.user.linux
+        return ProcessUser(linux.uid, linux.gid, tuple(linux.supplemental_groups))
+    pid = int(inspect["State"].get("Pid") or 0)
+    if not pid:
+        return None
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return ProcessUser(
+        int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1]), tuple(map(int, fields["Groups"].split()))
+    )

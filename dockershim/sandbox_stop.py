@@ -1,0 +1,80 @@
+"""StopPodSandbox and RemovePodSandbox: idempotent, also for sandboxes that are gone.
+
+    stop:    kill what still runs in it ─▶ network down (once) ─▶ checkpoint ─▶ stop the pause
+    remove:  stop ─▶ remove its containers ─▶ remove the pause ─▶ forget
+"""
+
+import asyncio
+import logging
+
+from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
+from dockershim.container_lifecycle import ContainerLifecycle
+from dockershim.engine import EngineClient, EngineNotFoundError
+from dockershim.inventory import Inventory
+from dockershim.network import NetworkPlugin
+from dockershim.ports import EngineState
+from dockershim.records import SandboxRecord
+from dockershim.sandbox_files import SandboxFiles
+from dockershim.sandbox_run import network_of
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_GRACE_SECONDS = 2
+
+
+class SandboxStopper:
+    def __init__(
+        self,
+        engine: EngineClient,
+        state: EngineState,
+        inventory: Inventory,
+        network: NetworkPlugin,
+        checkpoints: CheckpointStore,
+        files: SandboxFiles,
+        containers: ContainerLifecycle,
+    ) -> None:
+        self._engine, self._state, self._inventory = engine, state, inventory
+        self._network, self._checkpoints, self._files, self._containers = network, checkpoints, files, containers
+
+    async def stop(self, sandbox_id: str) -> None:
+        record = await self._find(sandbox_id)
+        if record is not None:
+            await self._stop(record)
+
+    async def remove(self, sandbox_id: str) -> None:
+        record = await self._find(sandbox_id)
+        if record is None:
+            return
+        await self._stop(record)
+        await asyncio.gather(
+            *(self._containers.remove(container.id) for container in self._inventory.containers_of(record.id))
+        )
+        try:
+            await self._engine.remove_container(record.id, force=True)
+        except EngineNotFoundError:
+            logger.debug("sandbox was gone already sandbox=%s", record.id)
+        await self._checkpoints.remove(record.id)
+        await self._files.remove(record.id)
+        self._inventory.forget(record.id)
+
+    async def _find(self, sandbox_id: str) -> SandboxRecord | None:
+        self._state.require()
+        known = self._inventory.sandboxes.get(sandbox_id)
+        found = await self._inventory.refresh(known.id if known else sandbox_id)
+        return found if isinstance(found, SandboxRecord) else None
+
+    async def _stop(self, record: SandboxRecord) -> None:
+        running = [container for container in self._inventory.containers_of(record.id) if container.is_running]
+        await asyncio.gather(*(self._containers.stop(container.id, 0) for container in running))
+        checkpoint = self._checkpoints.get(record.id)
+        if checkpoint is None or checkpoint.network_ready:
+            if record.has_own_network:
+                await self._network.tear_down(network_of(record))
+            directory = checkpoint.log_directory if checkpoint else ""
+            await self._checkpoints.save(SandboxCheckpoint(record.id, False, (), directory))
+        if record.is_running:
+            try:
+                await self._engine.stop_container(record.id, _PAUSE_GRACE_SECONDS)
+            except EngineNotFoundError:
+                logger.debug("sandbox went away while it was stopped sandbox=%s", record.id)
+            await self._inventory.refresh(record.id)

@@ -1,0 +1,197 @@
+"""The dockershim, put together: what depends on what, and what runs beside the server.
+
+    gRPC ─▶ service ─▶ verbs (sandbox_*, container_*, exec_sync, images, stats) ─▶ engine, network, logs
+                          │ read                                                     │ events
+                          └────────────▶ inventory, checkpoints ◀────────────────────┘ ─▶ event hub ─▶ subscribers
+
+The server answers before the engine does: until then every verb but Status is UNAVAILABLE, with the reason.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cri.errors import CriError
+from cri.server import CriServer, Observer
+from cri.v1 import api_pb2_grpc as cri_grpc
+from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
+from dockershim.container_create import ContainerCreator
+from dockershim.container_lifecycle import ContainerLifecycle
+from dockershim.engine import EngineClient, EngineError, EngineUnavailableError, EventStream
+from dockershim.engine_logs import EngineLogs, RunningLogs
+from dockershim.errors import to_cri_error
+from dockershim.event_hub import EventHub
+from dockershim.exec_sync import ExecRunner
+from dockershim.facts import facts_from, read_oom_score_adj_floor
+from dockershim.image_cache import ImageCache
+from dockershim.image_fs import DiskUsage
+from dockershim.image_pull import ImagePuller
+from dockershim.images import Images
+from dockershim.inventory import Inventory
+from dockershim.logs import LogError, LogTarget
+from dockershim.network import NetworkError, NetworkPlugin
+from dockershim.pause.image import PauseImage
+from dockershim.ports import Cleanups, EngineState
+from dockershim.runtime_info import RuntimeInfo
+from dockershim.sandbox_files import SandboxFiles
+from dockershim.sandbox_run import SandboxRunner, network_of
+from dockershim.sandbox_stop import SandboxStopper
+from dockershim.service import ImageService, RuntimeService
+from dockershim.stats import Stats
+from dockershim.status import StatusReader
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_SECONDS = 5.0
+"""A log that does not drain must not hide for ever that its container ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the flags decide."""
+
+    listen: str
+    """Path of the CRI socket."""
+    docker_endpoint: str
+    pause_image: str
+    root_directory: Path
+
+
+class Dockershim:
+    """Everything of one dockershim. `run` serves until cancelled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        network: NetworkPlugin,
+        make_logs: Callable[[Path], RunningLogs],
+        observe: Observer | None = None,
+    ) -> None:
+        """`make_logs(engine_root)` gives the container logs of an engine that keeps its files there."""
+        self.network = network
+        self._needs_tidying = asyncio.Event()
+        self._logs = logs = EngineLogs(make_logs)
+        self.engine = engine = EngineClient(settings.docker_endpoint)
+        self.state = state = EngineState(f"the Docker engine at {settings.docker_endpoint} has not answered yet")
+        self._cleanups = cleanups = Cleanups()
+        self.checkpoints = checkpoints = CheckpointStore(settings.root_directory / "sandboxes")
+        self._files = files = SandboxFiles(settings.root_directory / "files")
+        self.image_cache = ImageCache(engine)
+        self.inventory = inventory = Inventory(engine, self.image_cache, self._drain, str(files.directory))
+        self.events = EventHub(inventory, checkpoints)
+        self.puller = ImagePuller(engine)
+        self.pause = PauseImage(engine, self.puller, settings.pause_image)
+        self.images = Images(engine, state, self.image_cache, frozenset((settings.pause_image,)))
+        self.info = RuntimeInfo(engine, state, network, self.puller)
+        self.containers = ContainerLifecycle(engine, state, inventory, logs)
+        self.container_creator = ContainerCreator(engine, state, inventory, logs, files, cleanups)
+        self.sandbox_runner = SandboxRunner(
+            engine, state, inventory, network, checkpoints, files, self.pause, cleanups
+        )
+        self.sandbox_stopper = SandboxStopper(engine, state, inventory, network, checkpoints, files, self.containers)
+        self.execs = ExecRunner(engine, state, inventory, cleanups)
+        self.disk = DiskUsage(engine, state, self.image_cache, inventory)
+        self.stats = Stats(state, inventory, self.disk)
+        self.status = StatusReader(state, inventory, checkpoints)
+        self.server = CriServer(settings.listen, to_cri_error, observe)
+        cri_grpc.add_RuntimeServiceServicer_to_server(RuntimeService(self), self.server.grpc)
+        cri_grpc.add_ImageServiceServicer_to_server(ImageService(self), self.server.grpc)
+
+    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        """Serve until `stop`; `ready` is called when the socket answers. Raises OSError when it cannot be bound."""
+        await self.checkpoints.load()
+        await self.network.start()
+        stream = EventStream(self.engine, self._connected, self.inventory.on_event, self._disconnected)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._cleanups.run()),
+                group.create_task(self.inventory.run()),
+                group.create_task(self.network.run()),
+                group.create_task(self._logs.run()),
+                group.create_task(stream.run()),
+                group.create_task(self._tidy_up()),
+            ]
+            try:
+                await self.server.start()
+                ready()
+                await stop.wait()
+            finally:
+                self.events.close()
+                await self.server.stop()
+                for task in reversed(tasks):
+                    task.cancel()
+        await self._logs.close()
+        await self.engine.close()
+
+    async def _drain(self, container_id: str) -> None:
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._logs.drain(container_id)
+        except (TimeoutError, LogError) as error:
+            logger.warning("log may lack its end container=%s error=%s", container_id, error or "timed out")
+
+    # the engine comes and goes
+
+    async def _connected(self) -> None:
+        info = await self.engine.info()
+        facts = facts_from(info, self.engine.api, read_oom_score_adj_floor())
+        self.pause.forget()
+        self.image_cache.changed()
+        try:
+            await self._logs.use(Path(facts.root_dir))
+            await self.inventory.resync()
+            await self._adopt()
+            await self._logs.recover(
+                [
+                    LogTarget(record.id, record.status.log_path)
+                    for record in self.inventory.containers.values()
+                    if record.status.log_path
+                ]
+            )
+        except LogError as error:
+            raise EngineUnavailableError(f"container logs cannot be followed: {error}") from error
+        self.state.is_ready(facts)
+        logger.info(
+            "engine ready version=%s cgroup_driver=%s store=%s",
+            self.engine.version.get("Version"), facts.cgroup_driver, facts.storage_driver,
+        )
+        self._needs_tidying.set()
+
+    def _disconnected(self, error: EngineError) -> None:
+        if not self.state.reason:
+            logger.warning("engine is gone error=%s", error)
+        self.state.is_gone(str(error))
+
+    async def _adopt(self) -> None:
+        """Sandboxes of cri-dockerd's get a checkpoint, with the addresses that the network knows."""
+        await self.checkpoints.keep_only(self.inventory.sandboxes)
+        await self._files.keep_only(list(self.inventory.sandboxes))
+        for record in list(self.inventory.sandboxes.values()):
+            if record.config_hash or self.checkpoints.get(record.id) is not None or not record.is_running:
+                continue
+            ips: tuple[str, ...] = ()
+            try:
+                if record.has_own_network:
+                    ips = await self.network.addresses(network_of(record))
+            except NetworkError as error:
+                logger.warning("addresses of an adopted sandbox are not known sandbox=%s error=%s", record.id, error)
+            await self.checkpoints.save(SandboxCheckpoint(record.id, True, ips))
+            pod = f"{record.metadata.namespace}/{record.metadata.name}"
+            logger.info("sandbox adopted sandbox=%s pod=%s", record.id, pod)
+
+    async def _tidy_up(self) -> None:
+        """After each connect, beside the serving: networks whose sandbox was removed while we were away, and the pause
+        image before the first pod asks for it. Sandboxes made meanwhile are in the inventory before their network is.
+        """
+        while True:
+            await self._needs_tidying.wait()
+            self._needs_tidying.clear()
+            try:
+                await self.pause.ensure()
+                await self.network.collect_garbage(list(self.inventory.sandboxes))
+            except (NetworkError, EngineError, CriError) as error:
+                logger.warning("not tidy yet error=%s", error)
+
+

@@ -1,0 +1,59 @@
+"""PodSandboxStatus and ContainerStatus: asked of the engine anew, since a caller acts on what they say."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from cri.errors import NotFoundError
+from cri.v1 import api_pb2 as cri
+from dockershim import sandbox_view
+from dockershim.checkpoints import CheckpointStore
+from dockershim.inventory import Inventory
+from dockershim.ports import EngineState
+from dockershim.records import ContainerRecord, SandboxRecord
+
+
+class StatusReader:
+    def __init__(
+        self,
+        state: EngineState,
+        inventory: Inventory,
+        checkpoints: CheckpointStore,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._state, self._inventory, self._checkpoints, self._clock_ns = state, inventory, checkpoints, clock_ns
+
+    async def sandbox(self, sandbox_id: str, verbose: bool) -> cri.PodSandboxStatusResponse:
+        self._state.require()
+        known = self._inventory.sandboxes.get(sandbox_id)
+        if known is None:
+            known = self._inventory.sandbox(sandbox_id)
+        record = await self._inventory.refresh(known.id)
+        if not isinstance(record, SandboxRecord):
+            raise NotFoundError(f"no such pod sandbox: {sandbox_id}")
+        response = cri.PodSandboxStatusResponse(
+            status=sandbox_view.to_status(record, self._checkpoints.get(record.id)),
+            containers_statuses=[container.status for container in self._inventory.containers_of(record.id)],
+            timestamp=self._clock_ns(),
+        )
+        if verbose:
+            response.info["info"] = _json({"pid": record.pid, "netns": record.netns})
+        return response
+
+    async def container(self, container_id: str, verbose: bool) -> cri.ContainerStatusResponse:
+        self._state.require()
+        known = self._inventory.containers.get(container_id)
+        if known is None:
+            known = self._inventory.container(container_id)
+        record = await self._inventory.refresh(known.id)
+        if not isinstance(record, ContainerRecord):
+            raise NotFoundError(f"no such container: {container_id}")
+        response = cri.ContainerStatusResponse(status=record.status)
+        if verbose:
+            response.info["info"] = _json({"pid": record.pid, "sandboxID": record.sandbox_id})
+        return response
+
+
+def _json(value: dict[str, object]) -> str:
+    return msgspec.json.encode(value).decode()

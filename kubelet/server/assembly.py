@@ -1,0 +1,103 @@
+"""From the agent's configuration to servers that can run: settings, certificates, who may ask."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from kubelet.api import quantity
+from kubelet.config import KubeletConfiguration, KubeletFlags, enabled
+from kubelet.logs.rotation import RotationPolicy
+from kubelet.metrics import KubeletMetrics
+from kubelet.server.authentication import Authenticator, ReviewClient
+from kubelet.server.authorization import AlwaysAllow, AlwaysDeny, Authorizer, SubjectAccessReviews
+from kubelet.server.handlers import Handlers
+from kubelet.server.selfsigned import ensure_self_signed
+from kubelet.server.server import KubeletServer
+from kubelet.server.settings import AUTHORIZATION_ALWAYS_ALLOW, ServerSettings, TLSSettings
+from kubelet.server.stats import StatsProvider
+from kubelet.server.tls import ReloadingContext
+from kubelet.server.view import ConfigView, HealthView, NodeView, StatsImages, StatsRuntime
+
+logger = logging.getLogger(__name__)
+
+_ROTATED_SERVING_CERTIFICATE = "kubelet-server-current.pem"
+
+
+def server_settings(config: KubeletConfiguration, node_name: str) -> ServerSettings:
+    return ServerSettings(
+        node_name=node_name, enable_server=config.enable_server, address=config.address, port=config.port,
+        read_only_port=config.read_only_port, healthz_address=config.healthz_bind_address,
+        healthz_port=config.healthz_port, enable_debugging_handlers=config.enable_debugging_handlers,
+        enable_profiling_handler=config.enable_profiling_handler,
+        enable_debug_flags_handler=config.enable_debug_flags_handler,
+        enable_system_log_handler=config.enable_system_log_handler,
+        split_log_streams=enabled("PodLogsQuerySplitStreams", config.feature_gates),
+    )
+
+
+def rotation_policy(config: KubeletConfiguration) -> RotationPolicy:
+    return RotationPolicy(quantity.value(config.container_log_max_size), config.container_log_max_files)
+
+
+def tls_settings(
+    config: KubeletConfiguration, flags: KubeletFlags, hostname: str, addresses: Sequence[str]
+) -> TLSSettings:
+    """Which files to serve with: those configured, else those that rotation keeps, else our own, made if need be.
+
+    Blocking. Raises OSError when a certificate has to be made and cannot be written.
+    """
+    rotated = Path(flags.cert_dir) / _ROTATED_SERVING_CERTIFICATE
+    if config.tls_cert_file or config.tls_private_key_file:
+        pair = Path(config.tls_cert_file), Path(config.tls_private_key_file)
+    elif config.server_tls_bootstrap and rotated.exists():
+        pair = rotated, rotated
+    else:
+        if config.server_tls_bootstrap:
+            logger.warning("serverTLSBootstrap: no certificate was issued yet, ours is served missing=%s", rotated)
+        pair = ensure_self_signed(Path(flags.cert_dir), hostname, addresses)
+    return TLSSettings(
+        *pair, client_ca_file=config.authentication.x509.client_ca_file, min_version=config.tls_min_version,
+        cipher_suites=config.tls_cipher_suites,
+    )
+
+
+def make_authenticator(config: KubeletConfiguration, client: ReviewClient | None) -> Authenticator:
+    authentication = config.authentication
+    return Authenticator(
+        client if authentication.webhook.enabled else None, anonymous=authentication.anonymous.enabled,
+        token_ttl=float(authentication.webhook.cache_ttl),
+    )
+
+
+def make_authorizer(config: KubeletConfiguration, client: ReviewClient | None) -> Authorizer:
+    """Webhook without an API server to ask lets nobody in, and says so once."""
+    if config.authorization.mode == AUTHORIZATION_ALWAYS_ALLOW:
+        return AlwaysAllow()
+    if client is None:
+        logger.warning("authorization.mode is Webhook and there is no API server to ask: port %d refuses everybody",
+                       config.port)
+        return AlwaysDeny()
+    webhook = config.authorization.webhook
+    return SubjectAccessReviews(
+        client, authorized_ttl=float(webhook.cache_authorized_ttl),
+        unauthorized_ttl=float(webhook.cache_unauthorized_ttl),
+    )
+
+
+async def make_server(
+    config: KubeletConfiguration, flags: KubeletFlags, *, node_name: str, hostname: str, addresses: Sequence[str],
+    node: NodeView, health: HealthView, shown: ConfigView, metrics: KubeletMetrics, runtime: StatsRuntime,
+    images: StatsImages, api: ReviewClient | None,
+) -> KubeletServer:
+    """Everything of the servers, ready to `run`. Raises TLSError and OSError: one clear line for the operator."""
+    settings = server_settings(config, node_name)
+    tls = None
+    if config.enable_server:
+        files = await asyncio.to_thread(tls_settings, config, flags, hostname, addresses)
+        tls = await asyncio.to_thread(ReloadingContext, files)
+    stats = StatsProvider(node_name, runtime, images, Path(flags.root_dir), node.pods)
+    handlers = Handlers(settings, node, health, shown, metrics, stats, runtime)
+    return KubeletServer(
+        settings, handlers, make_authenticator(config, api), make_authorizer(config, api), metrics, tls
+    )

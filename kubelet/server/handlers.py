@@ -1,0 +1,300 @@
+"""What each path answers. One method per row of the contract's endpoint table (section 3.1)."""
+
+import asyncio
+import json
+import logging
+import os
+import shlex
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+from msgspec.structs import replace
+
+from cri.errors import CriError
+from cri.v1 import api_pb2 as cri
+from kubelet.api.codec import encode
+from kubelet.api.meta import find_container
+from kubelet.api.types import Pod
+from kubelet.logs.options import InvalidOptionsError, LogStream, UndecodableOptionsError, parse_options
+from kubelet.logs.reader import LogUnavailableError
+from kubelet.logs.stream import stream_log
+from kubelet.logs.watch import DirectoryWatcher
+from kubelet.metrics import CONTENT_TYPE, KubeletMetrics, expose
+from kubelet.server import debug, node_logs
+from kubelet.server.cadvisor import CadvisorMetrics
+from kubelet.server.container_logs import NoLogError, container_to_read
+from kubelet.server.health import check_answer, healthz_answer
+from kubelet.server.routes import Handler
+from kubelet.server.settings import ServerSettings
+from kubelet.server.stats import ResourceMetrics, StatsProvider, newest_sandboxes
+from kubelet.server.view import ConfigView, HealthView, NodeView, StatsRuntime
+
+logger = logging.getLogger(__name__)
+
+Answer = Callable[[web.Request, Mapping[str, str]], Awaitable[web.StreamResponse]]
+_TEXT = "text/plain; charset=utf-8"
+
+
+class HttpError(Exception):
+    """An answer that is not success: `text` is the whole body."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+
+def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=text.encode(), headers={
+        "Content-Type": _TEXT, "X-Content-Type-Options": "nosniff", **(headers or {})})
+
+
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
+
+
+def _scrape(body: bytes) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+
+class Handlers:
+    """Answers requests that were let through. `stats` and `runtime` None: no runtime is configured (tests)."""
+
+    def __init__(
+        self, settings: ServerSettings, node: NodeView, health: HealthView, config: ConfigView,
+        metrics: KubeletMetrics, stats: StatsProvider | None = None, runtime: StatsRuntime | None = None, *,
+        watcher: DirectoryWatcher | None = None, now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings, self._node, self._health, self._config = settings, node, health, config
+        self._metrics, self._stats, self._runtime, self._now = metrics, stats, runtime, now
+        self._watcher = watcher or DirectoryWatcher()
+        self._started = now()
+        self.by_name: dict[Handler, Answer] = {
+            Handler.HEALTHZ: self.healthz, Handler.HEALTHZ_CHECK: self.healthz_check, Handler.PODS: self.pods,
+            Handler.RUNNING_PODS: self.running_pods, Handler.STATS_SUMMARY: self.stats_summary,
+            Handler.METRICS: self.metrics, Handler.METRICS_CADVISOR: self.metrics_cadvisor,
+            Handler.METRICS_RESOURCE: self.metrics_resource, Handler.METRICS_PROBES: self.metrics_probes,
+            Handler.METRICS_SLIS: self.metrics_slis, Handler.CONTAINER_LOGS: self.container_logs,
+            Handler.EXEC: self.streaming, Handler.ATTACH: self.streaming, Handler.PORT_FORWARD: self.streaming,
+            Handler.RUN: self.run, Handler.CHECKPOINT: self.checkpoint, Handler.NODE_LOGS: self.node_logs,
+            Handler.CONFIGZ: self.configz, Handler.PPROF: self.pprof, Handler.FLAG_V: self.flag_v,
+            Handler.FLAGZ: self.flagz, Handler.STATUSZ: self.statusz,
+        }
+
+    def close(self) -> None:
+        """At the end, from the event loop."""
+        self._watcher.close()
+
+    async def ping(self, _request: web.Request) -> web.StreamResponse:
+        return plain(200, "ok")
+
+    async def healthz(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
+        status, text = healthz_answer(
+            self._health.checks(), excluded=request.query.getall("exclude", []), verbose="verbose" in request.query)
+        return plain(status, text)
+
+    async def healthz_check(self, _: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        answer = check_answer(self._health.checks(), values["check"])
+        if answer is None:
+            raise HttpError(404, "404 page not found\n")
+        return plain(*answer)
+
+    async def pods(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        return _json(pod_list(self._node.pods()))
+
+    async def running_pods(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        try:
+            return _json(pod_list(await self._node.running_pods()))
+        except CriError as error:
+            raise HttpError(500, str(error)) from error
+
+    async def stats_summary(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
+        values = request.query.getall("only_cpu_and_memory", [])
+        if request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":
+            values = parse_qs(await request.text()).get("only_cpu_and_memory", []) + values
+        summary = await self._summary(only_cpu_and_memory=values == ["true"])
+        return _json(json.dumps(summary).encode())
+
+    async def _summary(self, *, only_cpu_and_memory: bool) -> dict[str, Any]:
+        if self._stats is None:
+            raise HttpError(500, "Internal Error: no container runtime is connected")
+        try:
+            return await self._stats.summary(only_cpu_and_memory=only_cpu_and_memory)
+        except CriError as error:
+            raise HttpError(500, f"Internal Error: failed to list pod stats: {error}") from error
+
+    async def metrics(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        return _scrape(self._metrics.expose())
+
+    async def metrics_probes(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        return _scrape(self._metrics.expose_probes())
+
+    async def metrics_resource(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        try:
+            summary = await self._summary(only_cpu_and_memory=True)
+        except HttpError as error:
+            logger.warning("The usage of containers cannot be had error=%s", error)
+            summary = None
+        return _scrape(expose(ResourceMetrics(summary)))
+
+    async def metrics_cadvisor(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        stats: Sequence[cri.PodSandboxStats] | None = None
+        if self._runtime is not None:
+            try:
+                answer = await self._runtime.ListPodSandboxStats(cri.ListPodSandboxStatsRequest())
+                stats = newest_sandboxes(answer.stats)
+            except CriError as error:
+                logger.warning("The usage of containers cannot be had error=%s", error)
+        return _scrape(expose(CadvisorMetrics(stats, self._node.pods(), self._now())))
+
+    async def metrics_slis(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        return _scrape(expose(debug.HealthcheckMetrics(self._health.checks())))
+
+    async def container_logs(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        query = {key: request.query.getall(key) for key in request.query}
+        try:
+            options = parse_options(query, int(self._now() * 1e9))
+        except UndecodableOptionsError as error:
+            raise HttpError(400, '{"message": "Unable to decode query."}') from error
+        except InvalidOptionsError as error:
+            raise HttpError(422, '{"message": "Invalid request."}') from error
+        pod, container = self._pod_and_container(values)
+        if options.stream is not LogStream.ALL and not self._settings.split_log_streams:
+            raise HttpError(400, f'unable to return the given log stream: "{options.stream}". Please enable '
+                                 "PodLogsQuerySplitStreams feature gate in kubelet")
+        try:
+            container_id = container_to_read(pod, container, previous=options.previous)
+        except NoLogError as error:
+            raise HttpError(400, str(error)) from error
+        path = await self._node.log_path(pod, container_id)
+        if path is None:
+            raise HttpError(400, f"unable to retrieve container logs for {container_id}: the runtime does not know it")
+
+        async def still_running() -> bool:
+            return await self._node.is_running(container_id)
+
+        chunks = stream_log(path, options, still_running=still_running, watcher=self._watcher)
+        try:
+            await anext(chunks)
+        except LogUnavailableError as error:
+            raise HttpError(400, str(error)) from error
+        response = web.StreamResponse(headers={"Content-Type": _TEXT})
+        response.enable_chunked_encoding()
+        try:
+            await response.prepare(request)
+            async for chunk in chunks:
+                await response.write(chunk)
+            await response.write_eof()
+        finally:
+            await chunks.aclose()
+        return response
+
+    def _pod_and_container(self, values: Mapping[str, str]) -> tuple[Pod, str]:
+        pod, container = self._node.pod_by_name(values["namespace"], values["pod"]), values["container"]
+        if pod is None:
+            raise HttpError(404, f'pod "{values["pod"]}" does not exist')
+        if find_container(pod, container) is None:
+            raise HttpError(404, f'container "{container}" not found in pod "{values["pod"]}"')
+        return pod, container
+
+    def _pod_of(self, values: Mapping[str, str]) -> Pod:
+        pod = self._node.pod_by_name(values["namespace"], values["pod"])
+        if pod is None or ("uid" in values and values["uid"] != pod.metadata.uid):
+            raise HttpError(404, "pod does not exist")
+        return pod
+
+    async def streaming(self, _: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        """exec, attach, portForward: the upgrade has no place to go yet."""
+        self._pod_of(values)
+        raise HttpError(501, "streaming (exec, attach, port-forward) is not available on this node yet")
+
+    async def run(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        """The command's combined output; split at spaces, as ever."""
+        pod = self._pod_of(values)
+        try:
+            container_id = container_to_read(pod, values["container"], previous=False)
+        except NoLogError as error:
+            raise HttpError(500, f'container not found ("{values["container"]}")') from error
+        if self._runtime is None:
+            raise HttpError(500, "no container runtime is connected")
+        command = request.query.get("cmd", "").split(" ")
+        logger.info("Running a command in a container pod=%s container=%s command=%s", values["pod"],
+                    values["container"], shlex.join(command))
+        try:
+            done = await self._runtime.ExecSync(cri.ExecSyncRequest(container_id=container_id, cmd=command))
+        except CriError as error:
+            raise HttpError(500, str(error)) from error
+        if done.exit_code:
+            raise HttpError(500, f"command {shlex.join(command)!r} exited with {done.exit_code}: "
+                                 f"{(done.stdout + done.stderr).decode(errors='replace')}")
+        return web.Response(body=done.stdout + done.stderr, headers={"Content-Type": _TEXT})
+
+    async def checkpoint(self, _: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        pod = self._pod_of(values)
+        if find_container(pod, values["container"]) is None:
+            raise HttpError(404, f"container {values['container']} does not exist")
+        raise HttpError(500, f"checkpointing of {values['namespace']}/{values['pod']}/{values['container']} failed "
+                             "(not supported by this node)")
+
+    async def node_logs(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        if not self._settings.enable_system_log_handler:
+            raise HttpError(405, "logs endpoint is disabled.\n")
+        try:
+            descriptor = await asyncio.to_thread(node_logs.open_beneath, self._settings.log_root, values["*"])
+        except node_logs.NoSuchLogError as error:
+            raise HttpError(404, "404 page not found\n") from error
+        if node_logs.is_directory(descriptor):
+            text = await asyncio.to_thread(node_logs.listing, descriptor)
+            return web.Response(text=text, content_type="text/html", charset="utf-8")
+        return await _send_file(request, descriptor)
+
+    async def configz(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        return _json(json.dumps({"kubeletconfig": self._config.configz()}).encode())
+
+    async def pprof(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        if not self._settings.enable_profiling_handler:
+            raise HttpError(405, "profiling endpoint is disabled.\n")
+        text = await debug.profile_page(values["*"], request.query)
+        if text is None:
+            raise HttpError(404, "Unknown profile\n")
+        return plain(200, text)
+
+    async def flag_v(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
+        if not self._settings.enable_debug_flags_handler:
+            raise HttpError(405, "flags endpoint is disabled.\n")
+        if request.method != "PUT":
+            raise HttpError(406, "unsupported http method")
+        try:
+            return plain(200, debug.set_verbosity(await request.text()))
+        except ValueError as error:
+            raise HttpError(400, str(error)) from error
+
+    async def flagz(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        return plain(200, debug.flagz_page(self._config.flags()))
+
+    async def statusz(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        return plain(200, debug.statusz_page(self._started, self._now()))
+
+
+def pod_list(pods: Sequence[Pod]) -> bytes:
+    """A v1 PodList as JSON; the items carry no kind of their own, as in every list of the API."""
+    items = b",".join(encode(replace(pod, kind="", api_version="")) for pod in pods)
+    return b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[' + items + b"]}\n"
+
+
+async def _send_file(request: web.Request, descriptor: int) -> web.StreamResponse:
+    """What the file holds now, in pieces read in a thread; closes `descriptor`."""
+    try:
+        left = os.fstat(descriptor).st_size
+        response = web.StreamResponse(headers={"Content-Type": _TEXT})
+        response.content_length = left
+        await response.prepare(request)
+        while left and (piece := await asyncio.to_thread(os.read, descriptor, min(left, 256 * 1024))):
+            await response.write(piece)
+            left -= len(piece)
+        await response.write_eof()
+        return response
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,171 @@
+"""What the HTTP servers and the operator's socket see of the agent: answers from memory, put together here.
+
+Pods are shown as upstream's /pods shows them: the spec that is run, with the status as it is now.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from cri.client import RuntimeClient
+from cri.errors import CriError
+from cri.v1 import api_pb2 as cri
+from kubelet.api.meta import PodUID, pod_uid
+from kubelet.api.types import Node, Pod, PodStatus
+from kubelet.config import KubeletConfiguration, to_plain
+from kubelet.events import LogEventRecorder
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, WorkerView
+from kubelet.operator.view import NodeFacts
+from kubelet.orphans import pod_from_runtime
+from kubelet.podmanager import PodManager
+from kubelet.podworkers import PodWorkers, WorkPhase
+from kubelet.sources import PodConfig
+from kubelet.version import KUBERNETES_VERSION, PODWRIGHT_VERSION
+from pleg.cache import PodCache
+
+_PHASES = {
+    WorkPhase.SYNC: "sync", WorkPhase.TERMINATING: "terminating", WorkPhase.TERMINATED: "terminated",
+    WorkPhase.FINISHED: "terminated",
+}
+
+
+class StatusSource(Protocol):
+    def get(self, uid: PodUID) -> PodStatus | None: ...
+
+
+def with_status(pods: Iterable[Pod], statuses: StatusSource) -> list[Pod]:
+    """Each pod with its current status; the API's where none was made here yet."""
+    return [
+        msgspec.structs.replace(pod, status=status) if (status := statuses.get(pod_uid(pod))) is not None else pod
+        for pod in pods
+    ]
+
+
+class AgentView:
+    """The server's NodeView."""
+
+    def __init__(
+        self, pods: PodManager, statuses: StatusSource, cache: PodCache, runtime: RuntimeClient,
+    ) -> None:
+        self._pods, self._statuses, self._cache, self._runtime = pods, statuses, cache, runtime
+
+    def pods(self) -> Sequence[Pod]:
+        return with_status(self._pods.pods(), self._statuses)
+
+    def pod_by_name(self, namespace: str, name: str) -> Pod | None:
+        pod = self._pods.by_name(namespace, name)
+        return with_status([pod], self._statuses)[0] if pod is not None else None
+
+    async def running_pods(self) -> Sequence[Pod]:
+        return [pod_from_runtime(runtime) for runtime in self._cache if runtime.running_containers]
+
+    async def log_path(self, pod: Pod, container_id: str) -> Path | None:
+        found = self._cache.get(pod_uid(pod)).container_by_id(container_id)
+        if found is not None and found.log_path:
+            return Path(found.log_path)
+        try:
+            response = await self._runtime.ContainerStatus(cri.ContainerStatusRequest(container_id=container_id))
+        except CriError:
+            return None
+        return Path(response.status.log_path) if response.status.log_path else None
+
+    async def is_running(self, container_id: str) -> bool:
+        try:
+            response = await self._runtime.ContainerStatus(cri.ContainerStatusRequest(container_id=container_id))
+        except CriError:
+            return True
+        return response.status.state == cri.CONTAINER_RUNNING
+
+
+class SettingsView:
+    """The server's ConfigView."""
+
+    def __init__(self, config: KubeletConfiguration, flags: object) -> None:
+        self._config, self._flags = config, flags
+
+    def configz(self) -> Mapping[str, Any]:
+        plain: dict[str, Any] = to_plain(self._config)
+        return {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1"} | plain
+
+    def flags(self) -> Mapping[str, str]:
+        import dataclasses
+
+        values = dataclasses.asdict(self._flags)  # type: ignore[call-overload]
+        return {name.replace("_", "-"): str(value) for name, value in sorted(values.items())}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFacts:
+    """What does not change while the agent runs."""
+
+    node_name: str
+    standalone: bool
+    runtime_endpoint: str
+    root_dir: Path
+    started_at: float
+
+
+class AgentOperatorView:
+    """The operator socket's OperatorView."""
+
+    def __init__(
+        self, facts: AgentFacts, pods: PodManager, statuses: StatusSource, workers: PodWorkers,
+        steps: Mapping[PodUID, str], config: PodConfig, events: LogEventRecorder, node: Callable[[], Node],
+        health: Callable[[], NodeHealth], checks: Callable[[], Mapping[str, str]], runtime_name: Callable[[], str],
+    ) -> None:
+        self._facts, self._pods, self._statuses, self._workers = facts, pods, statuses, workers
+        self._steps, self._config, self._events, self._node = steps, config, events, node
+        self._health, self._checks, self._runtime_name = health, checks, runtime_name
+
+    def node(self) -> NodeFacts:
+        facts = self._facts
+        return NodeFacts(
+            node_name=facts.node_name, version=f"{PODWRIGHT_VERSION} (Kubernetes {KUBERNETES_VERSION})",
+            started_at=facts.started_at, mode="standalone" if facts.standalone else "cluster",
+            runtime=self._runtime_name(), runtime_endpoint=facts.runtime_endpoint, root_dir=str(facts.root_dir),
+            pid=os.getpid(), health=self._health(),
+            conditions=tuple(
+                (condition.type, condition.status, condition.message)
+                for condition in self._node().status.conditions
+            ),
+            checks=dict(self._checks()),
+        )
+
+    def pods(self) -> Sequence[Pod]:
+        return with_status(self._pods.pods(), self._statuses)
+
+    def worker(self, uid: str) -> WorkerView | None:
+        worker = self._workers.view(PodUID(uid))
+        if worker is None:
+            return None
+        offset = time.time() - time.monotonic()
+        doing = self._steps.get(PodUID(uid), "") if worker.syncing_since is not None else ""
+        since = worker.syncing_since if doing else worker.last_error_at or worker.phase_since
+        return WorkerView(
+            uid=uid, phase=_PHASES[worker.work.phase], doing=doing, since=since + offset if since else None,
+            last_error=worker.last_error,
+            next_retry_at=worker.due_at + offset if worker.last_error and worker.due_at is not None else None,
+        )
+
+    def events(self, uid: str) -> Sequence[EventView]:
+        return [
+            EventView(
+                kind=event.kind, reason=event.reason, message=event.message, last_seen=event.last_time,
+                count=event.count, field_path=event.ref.field_path,
+            )
+            for event in self._events.recent(uid)
+        ]
+
+    def manifest_problems(self) -> Sequence[ManifestProblem]:
+        return [
+            ManifestProblem(
+                where=problem.location, since=problem.since,
+                problem=f"{problem.path}: {problem.problem}" if problem.path else problem.problem,
+            )
+            for problem in self._config.problems()
+        ]

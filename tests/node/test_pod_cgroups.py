@@ -1,0 +1,70 @@
+"""Pod cgroups in the kernel's own file system. Needs root; works on whichever version this machine has."""
+
+import asyncio
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubelet.api.codec import convert
+from kubelet.api.meta import PodUID
+from kubelet.api.types import Pod
+from kubelet.cgroups import CgroupSettings, CgroupV1, CgroupV2, PodCgroups, detect_tree
+
+MOUNT = Path("/sys/fs/cgroup")
+
+
+@pytest.fixture
+def tree() -> CgroupV1 | CgroupV2:
+    return detect_tree()
+
+
+@pytest.fixture
+def root(tree: CgroupV1 | CgroupV2) -> Iterator[str]:
+    name = f"/podwright-test-{secrets.token_hex(4)}"
+    yield name
+    tree.remove(name)
+
+
+def make_pod(uid: str) -> Pod:
+    resources = {"limits": {"cpu": "500m", "memory": "64Mi"}, "requests": {"cpu": "250m", "memory": "64Mi"}}
+    return convert({"metadata": {"uid": uid}, "spec": {"containers": [{"name": "c", "resources": resources}]}}, Pod)
+
+
+async def test_a_pods_cgroup_limits_holds_and_goes(tree: CgroupV1 | CgroupV2, root: str) -> None:
+    cgroups = PodCgroups(tree, CgroupSettings(root=root, pids_limit=100))
+    await cgroups.start()
+    pod = make_pod("a-b")
+    await cgroups.ensure(pod)
+    path = cgroups.parent(pod)
+    assert path == f"{root}/kubepods/burstable/poda-b"
+    if isinstance(tree, CgroupV1):
+        expected = {
+            "cpu/{}/cpu.shares": "256",
+            "cpu/{}/cpu.cfs_quota_us": "50000",
+            "pids/{}/pids.max": "100",
+            "memory/{}/memory.limit_in_bytes": str(64 * 2**20),
+        }
+    else:
+        expected = {"{}/cpu.max": "50000 100000", "{}/memory.max": str(64 * 2**20), "{}/pids.max": "100"}
+    for file, text in expected.items():
+        assert (MOUNT / file.format(path.lstrip("/"))).read_text().strip() == text
+    member = await asyncio.to_thread(subprocess.Popen, ["sleep", "600"])
+    try:
+        procs = list(MOUNT.glob(f"*{path}/cgroup.procs")) or [MOUNT / path.lstrip("/") / "cgroup.procs"]
+        for file in procs:
+            file.write_text(str(member.pid))
+        assert tree.processes(path) == {member.pid}
+        # The process is ours to reap: until then it keeps its cgroup busy.
+        reaper = asyncio.to_thread(member.wait, 10)
+        await asyncio.gather(cgroups.remove(PodUID("a-b")), reaper)
+    finally:
+        member.kill()
+        member.wait()
+    assert not tree.exists(path) and not list(MOUNT.glob(f"*{path}"))
+    await cgroups.ensure(make_pod("left-over"))
+    assert await PodCgroups(tree, CgroupSettings(root=root)).sweep(set()) == {PodUID("left-over")}
+    assert os.getpid() not in tree.processes(root)
