@@ -318,7 +318,7 @@ class Agent:
         active = [pod for pod in pods if not workers.is_terminated(pod_uid(pod))]
         return PodCounts(
             running_pods=self.pleg.running_pods(),
-            containers=tuple((state.name.lower(), count) for state, count in self.pleg.containers_by_state().items()),
+            containers=tuple(self.pleg.containers_by_state().items()),
             desired_static=sum(map(is_static, pods)), desired=sum(not is_static(pod) for pod in pods),
             active_static=sum(map(is_static, active)), active=sum(not is_static(pod) for pod in active),
             mirror=len(self.pods.mirrors()),
