@@ -6,7 +6,7 @@ the API server cannot be had and say so.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cri.client import ImageClient, RuntimeClient
@@ -14,27 +14,28 @@ from cri.v1 import api_pb2 as cri
 from kubelet import admission
 from kubelet.agentparts import (
     CollectionFacts,
-    NodeCgroups,
+    cgroup_settings,
     container_policy,
     node_settings,
     pod_sources,
     tidiers,
 )
 from kubelet.api import quantity
-from kubelet.api.meta import PodUID
+from kubelet.api.meta import PodUID, is_static, parse_time, pod_uid
 from kubelet.api.types import Node, Pod, Quantity
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
+from kubelet.cgroups import PodCgroups
 from kubelet.collection import GarbageCollection, Places, image_policy
 from kubelet.config import Options
-from kubelet.containerspec import NodeContext
+from kubelet.containerspec import HostFacts, NodeContext
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
 from kubelet.executor.kill import Killer
 from kubelet.executor.start import CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
 from kubelet.images import ImageManager
 from kubelet.logs.manager import ContainerLogManager, RunningLog
-from kubelet.metrics import KubeletMetrics
+from kubelet.metrics import KubeletMetrics, PodCounts
 from kubelet.mirrors import MirrorKeeper, NoMirrors
 from kubelet.node import HealthCheck, LeaseKeeper, NodeManager, NodeSurroundings, RuntimeHealth
 from kubelet.objects import ObjectManager, RuntimeClasses, Services
@@ -51,7 +52,7 @@ from kubelet.server.assembly import rotation_policy
 from kubelet.sources import MirrorClient, PodConfig
 from kubelet.syncloop import SyncLoop
 from kubelet.syscalls import LinuxSyscalls
-from kubelet.timeline import Stage, Timeline
+from kubelet.timeline import Stage, Timeline, adopted
 from kubelet.tokens import TokenManager
 from kubelet.upkeep import Upkeep, active_pods
 from kubelet.volumes.content import ContentSource
@@ -101,7 +102,10 @@ class Clients:
 class Agent:
     """Every component, joined. Attributes are what kubelet.app runs and shows."""
 
-    def __init__(self, options: Options, node_name: str, clients: Clients, metrics: KubeletMetrics) -> None:
+    def __init__(
+        self, options: Options, node_name: str, clients: Clients, metrics: KubeletMetrics, host: HostFacts
+    ) -> None:
+        self.host = host
         self.options, self.node_name, self.clients, self.metrics = options, node_name, clients, metrics
         self.root_dir = Path(options.flags.root_dir)
         self.started_at = time.time()
@@ -118,13 +122,29 @@ class Agent:
         self._make_pod_rooms()
         self._make_workers()
         self._make_loop()
+        metrics.count_at_scrape(self.pod_counts)
+        self._observe_pleg()
+
+    def _observe_pleg(self) -> None:
+        metrics, stats = self.metrics, self.pleg.stats
+
+        def relisted(seconds: float, interval: float | None) -> None:
+            metrics.pleg_relist_duration_seconds.observe(seconds)
+            if interval is not None:
+                metrics.pleg_relist_interval_seconds.observe(interval)
+            metrics.pleg_last_seen_seconds.set(stats.last_seen_seconds)
+
+        stats.on_relist = relisted
+        stats.on_pod_relist = metrics.pleg_pod_relist_duration_seconds.observe
+        stats.on_event_latency = metrics.evented_pleg_connection_latency_seconds.observe
 
     def _make_node(self) -> None:
         """The node itself: what it is, how it does, and the cgroups that it lends to pods."""
         clients = self.clients
         self.health = RuntimeHealth(clients.runtime, checks=(HealthCheck("PLEG", self.pleg.healthy),))
         self.node_reflector = Reflector(
-            clients.api, paths.NODES, Node, field_selector=f"metadata.name={self.node_name}"
+            clients.api, paths.NODES, Node, field_selector=f"metadata.name={self.node_name}",
+            on_change=lambda: self.node.wake(),  # noqa: PLW0108 - made later
         ) if clients.api else None
         self.node = NodeManager(
             node_settings(self.options, self.node_name), self.health, self.recorder, client=clients.api,
@@ -137,7 +157,7 @@ class Agent:
             clients.heartbeat_api, self.node_name, self.options.config.node_lease_duration_seconds,
             self.node.node_uid,
         )
-        self.cgroups = NodeCgroups(self.options.config, self.runtime_facts)
+        self.cgroups = PodCgroups(cgroup_settings(self.options.config, self.host))
 
     def _listed_node(self) -> Node | None:
         return self.node_reflector.get(self.node_name) if self.node_reflector else None
@@ -185,7 +205,7 @@ class Agent:
         killer = Killer(clients.runtime, self.recorder, time.monotonic)
         configs = PodConfigs(
             self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
-            self.objects, self.services, self.runtime_classes,
+            self.objects, self.services, self.runtime_classes, lambda: self.node.reference,
         )
         starter = Starter(
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
@@ -221,7 +241,8 @@ class Agent:
             self.clients.runtime, self.clients.images, CollectionFacts(self), self.recorder,
             node=lambda: self.node.reference,
             places=Places(self.root_dir, Path(config.pod_logs_dir), CONTAINER_LOGS_DIR),
-            mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()], image_policy=image_policy(config),
+            mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()],
+            image_policy=image_policy(config),
             container_policy=container_policy(self.options.flags),
             on_image_removed=lambda cause: self.metrics.image_garbage_collected_total.labels(cause).inc(),
         )
@@ -249,6 +270,9 @@ class Agent:
 
     def _pod_finished(self, uid: PodUID) -> None:
         self.pod_sync.forget(uid)
+        self.images.forget(uid)
+        if self.tokens is not None:
+            self.tokens.forget(uid)
         self.loop.request_housekeeping()
 
     def _objects_changed(self, uids: set[PodUID]) -> None:
@@ -274,7 +298,32 @@ class Agent:
         return self.health.runtime_name or self.runtime_facts.name
 
     def _acknowledged(self, uid: PodUID, at: float) -> None:
+        before = self.timeline.snapshot(uid)
         self.timeline.mark(uid, Stage.STATUS_ACKNOWLEDGED, at)
+        after, pod = self.timeline.snapshot(uid), self.pods.get(uid)
+        if pod is None or after is None or not after.complete or after.adopted or (before and before.complete):
+            return
+        created = pod.metadata.creation_timestamp
+        self.metrics.pod_started(after, parse_time(created) if created else self.started_at)
+
+    def adopt_timelines(self) -> None:
+        """Pods that ran before this agent: what can be told of their start."""
+        for runtime in self.pleg.cache:
+            if (pod := self.pods.get(PodUID(runtime.uid))) is not None and runtime.running_containers:
+                self.timeline.adopt(adopted(pod, runtime))
+
+    def pod_counts(self) -> PodCounts:
+        """What a scrape of the metrics counts."""
+        pods, workers = self.pods.pods(), self.workers
+        active = [pod for pod in pods if not workers.is_terminated(pod_uid(pod))]
+        return PodCounts(
+            running_pods=self.pleg.running_pods(),
+            containers=tuple(self.pleg.containers_by_state().items()),
+            desired_static=sum(map(is_static, pods)), desired=sum(not is_static(pod) for pod in pods),
+            active_static=sum(map(is_static, active)), active=sum(not is_static(pod) for pod in active),
+            mirror=len(self.pods.mirrors()),
+            ephemeral_containers=sum(len(pod.spec.ephemeral_containers) for pod in pods),
+        )
 
     def _running_logs(self) -> list[RunningLog]:
         return [
@@ -284,17 +333,29 @@ class Agent:
 
     def _context(self) -> NodeContext:
         """The node as the translation to CRI sees it, now."""
-        config, node = self.options.config, self.node.node()
+        config, node, host = self.options.config, self.node.node(), self.host
         return NodeContext(
             node_name=self.node_name, root_dir=self.root_dir, node_ips=self.node.host_ips(),
             pod_logs_dir=Path(config.pod_logs_dir), cluster_dns=tuple(config.cluster_dns),
             cluster_domain=config.cluster_domain,
             resolv_conf=Path(config.resolv_conf) if config.resolv_conf else None,
-            seccomp_default=config.seccomp_default, allocatable=node.status.allocatable,
+            seccomp_default=config.seccomp_default or self.options.flags.seccomp_default,
+            allocatable=node.status.allocatable,
             memory_capacity=quantity.value(node.status.capacity.get("memory", 1)),
             cpu_cfs_quota=config.cpu_cfs_quota, cpu_cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
+            cgroup_v2=host.cgroup_v2, single_process_oom_kill=config.single_process_oom_kill,
+            swap_controller=host.swap_controller, hugepage_sizes=host.hugepage_names,
+            masked_paths=host.masked_paths, selinux_enabled=host.selinux_enabled,
+            recursive_read_only_handlers=frozenset(
+                handler.name for handler in self.health.handlers
+                if handler.features and handler.features.recursive_read_only_mounts
+            ),
         )
 
     def _admit(self, pod: Pod) -> admission.Rejection | None:
         active = active_pods(self.pods.pods(), self.status_manager, self.workers)
-        return admission.admit(pod, active, self.node.node())
+        facts, node = self.node.facts, self.node.node()
+        state = admission.NodeState(
+            allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
+        )
+        return admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)

@@ -1,7 +1,6 @@
 """Small pieces of the agent: settings out of the configuration, facts for the collector, cgroups once their driver is
 known, sources and clean-up. Each translates between two rooms' words."""
 
-import asyncio
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +9,10 @@ from nodegc import ContainerPolicy
 
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod
-from kubelet.cgroups import CgroupDriver, CgroupError, CgroupSettings, PodCgroups, detect_tree
+from kubelet.cgroups import CgroupDriver, CgroupSettings
 from kubelet.config import KubeletConfiguration, KubeletFlags, Options
+from kubelet.containerspec import HostFacts
 from kubelet.node import NodeSettings
-from kubelet.runtimefacts import RuntimeFacts
 from kubelet.sources import ApiServerSource, DirectorySource, PodSource, UrlSource
 from kubelet.upkeep import Tidier
 
@@ -43,40 +42,12 @@ def container_policy(flags: KubeletFlags) -> ContainerPolicy:
     )
 
 
-class NodeCgroups:
-    """PodCgroups, made when the runtime has said which driver it uses. Until then no pod is worked on."""
-
-    def __init__(self, config: KubeletConfiguration, facts: RuntimeFacts) -> None:
-        self._config, self._facts = config, facts
-        self._cgroups: PodCgroups | None = None
-
-    async def start(self) -> None:
-        """Raises CgroupError when the machine has no usable cgroups."""
-        config = self._config
-        tree = await asyncio.to_thread(detect_tree)
-        self._cgroups = PodCgroups(tree, CgroupSettings(
-            per_qos=config.cgroups_per_qos, driver=CgroupDriver(self._facts.cgroup_driver or config.cgroup_driver),
-            root=config.cgroup_root, cfs_quota=config.cpu_cfs_quota,
-            cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000), pids_limit=config.pod_pids_limit,
-        ))
-        await self._cgroups.start()
-
-    def _ready(self) -> PodCgroups:
-        if self._cgroups is None:
-            raise CgroupError("cgroups are not set up yet: the container runtime has not answered")
-        return self._cgroups
-
-    def parent(self, pod: Pod) -> str:
-        return self._ready().parent(pod)
-
-    async def ensure(self, pod: Pod) -> None:
-        await self._ready().ensure(pod)
-
-    async def remove(self, uid: PodUID) -> None:
-        await self._ready().remove(uid)
-
-    async def sweep(self, live: set[PodUID]) -> None:
-        await self._ready().sweep(live)
+def cgroup_settings(config: KubeletConfiguration, host: HostFacts) -> CgroupSettings:
+    return CgroupSettings(
+        per_qos=config.cgroups_per_qos, driver=CgroupDriver(config.cgroup_driver), root=config.cgroup_root,
+        cfs_quota=config.cpu_cfs_quota, cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
+        pids_limit=config.pod_pids_limit, hugepage_sizes=host.hugepage_sizes,
+    )
 
 
 class CollectionFacts:
@@ -134,6 +105,9 @@ def tidiers(agent: "Agent") -> list[Tidier]:
     async def memory(matter: set[PodUID]) -> None:
         agent.probes.retain(matter)
         agent.status_manager.retain(matter)
+        agent.statuses.messages.retain({
+            container.id for runtime in agent.pleg.cache for container in runtime.containers
+        })
 
     async def runtime(matter: set[PodUID]) -> None:
         if any(status.uid not in matter for status in agent.pleg.cache):

@@ -18,8 +18,9 @@ from typing import Any
 
 from kubelet.agent import Agent, Clients
 from kubelet.apiclient import KubeconfigError
-from kubelet.cgroups import CgroupError
+from kubelet.cgroups import CgroupDriver, CgroupError
 from kubelet.config import Options
+from kubelet.containerspec import learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
 from kubelet.metrics import KubeletMetrics
@@ -52,7 +53,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     except (KubeconfigError, ValueError) as error:
         raise AgentError(str(error)) from None
     try:
-        agent = Agent(options, name, clients, metrics)
+        agent = Agent(options, name, clients, metrics, await asyncio.to_thread(learn_host_facts))
         await _run(agent, embedded, stop)
     finally:
         await clients.close()
@@ -138,9 +139,10 @@ async def run_pods(agent: Agent) -> None:
     """The way of pods: begins when the runtime is there and what earlier runs left is known."""
     agent.root_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     await agent.runtime_facts.learn()
-    await agent.cgroups.start()
+    driver = agent.runtime_facts.cgroup_driver
+    await agent.cgroups.start(driver=CgroupDriver(driver) if driver else None)
     await agent.volumes.recover()
-    await agent.node._facts_known.wait()
+    await agent.node.known.wait()
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.workers.run(), name="pod workers")
         group.create_task(agent.config.run(), name="pod sources")

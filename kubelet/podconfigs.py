@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import pod_reference, pod_uid
-from kubelet.api.types import Pod, Secret
+from kubelet.api.types import ObjectReference, Pod, Secret
 from kubelet.containerspec import (
     ContainerInputs,
     NodeContext,
@@ -33,10 +33,11 @@ class PodConfigs:
         self, context: Callable[[], NodeContext], volumes: VolumeManager, images: ImageManager,
         cgroup_parent: Callable[[Pod], str], recorder: EventRecorder, timeline: Timeline,
         objects: ObjectManager, services: ServiceEnvironment | None, runtime_classes: RuntimeClasses,
+        node: Callable[[], ObjectReference],
     ) -> None:
         self._context, self._volumes, self._images = context, volumes, images
         self._cgroup_parent, self._recorder, self._timeline = cgroup_parent, recorder, timeline
-        self._objects, self._services, self._runtime_classes = objects, services, runtime_classes
+        self._objects, self._services, self._runtime_classes, self._node = objects, services, runtime_classes, node
 
     def sandbox(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
         """Raises SandboxConfigError."""
@@ -45,7 +46,8 @@ class PodConfigs:
             pod, attempt, context, host_dns=_host_dns(context), cgroup_parent=self._cgroup_parent(pod)
         )
         for warning in warnings:
-            self._recorder.event(pod_reference(pod), "Warning", warning.reason, warning.message)
+            about = self._node() if warning.about_node else pod_reference(pod)
+            self._recorder.event(about, "Warning", warning.reason, warning.message)
         return config
 
     async def runtime_handler(self, pod: Pod) -> str:
@@ -68,12 +70,14 @@ class PodConfigs:
                 restart_count=restart_count, image_ref=image.image_ref,
                 image_user=ImageUser(uid=image.uid, username=image.username), pod_ips=sandbox.ips,
                 volumes=self._volumes.mounted(pod_uid(pod)), objects=self._objects, services=self._services,
-                target_id=target_id,
+                runtime_handler=sandbox.handler, target_id=target_id,
             ),
             self._context(),
         )
 
-    async def image(self, pod: Pod, item: ContainerToStart, sandbox: cri.PodSandboxConfig) -> ImageOutcome:
+    async def image(
+        self, pod: Pod, item: ContainerToStart, sandbox: cri.PodSandboxConfig, handler: str
+    ) -> ImageOutcome:
         name, uid = item.container.name, pod_uid(pod)
         self._timeline.begin(uid, Stage.PULL, detail=name)
         error = ""
@@ -81,7 +85,7 @@ class PodConfigs:
             return await self._images.ensure(ImageRequest(
                 pod=pod, kind=item.kind, container=name, image=item.container.image,
                 policy=item.container.image_pull_policy, pull_secrets=await self._pull_secrets(pod),
-                sandbox_config=sandbox,
+                sandbox_config=sandbox, runtime_handler=handler,
             ))
         except ImageError as failure:
             error = str(failure)

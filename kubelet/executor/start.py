@@ -55,6 +55,7 @@ class Sandbox:
     id: SandboxID
     config: cri.PodSandboxConfig
     ips: tuple[str, ...]
+    handler: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from cri.v1 import api_pb2 as cri
 from kubelet.actions import PodActions
 from kubelet.api.meta import ContainerKind, formatted, is_sidecar, pod_reference, pod_uid
 from kubelet.api.types import Pod
+from kubelet.containerspec import ContainerConfigError
 from kubelet.events import EventRecorder
 from kubelet.executor.kill import Killer, KillError
 from kubelet.executor.start import (
@@ -47,7 +48,9 @@ class SandboxConfigs(Protocol):
 
 
 class Images(Protocol):
-    async def image(self, pod: Pod, item: ContainerToStart, sandbox: cri.PodSandboxConfig) -> ImageOutcome:
+    async def image(
+        self, pod: Pod, item: ContainerToStart, sandbox: cri.PodSandboxConfig, handler: str
+    ) -> ImageOutcome:
         """The container's image, pulled if its policy says so; why it cannot be had is returned, not raised."""
 
 
@@ -65,6 +68,14 @@ class SyncOutcome:
         self.errors.append(f'failed to "StartContainer" for "{name}" with {error.reason}: "{error.message}"')
         if error.retry_at is not None:
             self.retry_at = error.retry_at if self.retry_at is None else min(self.retry_at, error.retry_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What RunPodSandbox is asked for."""
+
+    config: cri.PodSandboxConfig
+    handler: str
 
 
 class SandboxFailedError(Exception):
@@ -100,11 +111,16 @@ class PodExecutor:
         if actions.create_sandbox:
             await self._purge_init_containers(pod, runtime)
         interrupt.check()
-        config = self._sandboxes.sandbox(pod, actions.attempt)
+        try:
+            config = self._sandboxes.sandbox(pod, actions.attempt)
+            handler = await self._sandboxes.runtime_handler(pod)
+        except ContainerConfigError as error:
+            outcome.errors.append(self._sandbox_failed(pod, str(error)))
+            return outcome
         items = self._admitted(pod, actions, runtime, outcome)
         if not items and not actions.create_sandbox:
             return outcome
-        await self._start_everything(pod, runtime, actions, config, items, outcome, interrupt)
+        await self._start_everything(pod, runtime, actions, _Request(config, handler), items, outcome, interrupt)
         return outcome
 
     # Before: what has to go.
@@ -176,16 +192,17 @@ class PodExecutor:
         return admitted
 
     async def _start_everything(
-        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, config: cri.PodSandboxConfig,
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, request: "_Request",
         items: list[ContainerToStart], outcome: SyncOutcome, interrupt: Interrupt,
     ) -> None:
         """Images and sandbox side by side, then the containers. Raises SyncInterruptedError."""
         async with asyncio.TaskGroup() as group:
             images = {
-                item.container.name: group.create_task(self._images.image(pod, item, config)) for item in items
+                item.container.name: group.create_task(self._images.image(pod, item, request.config, request.handler))
+                for item in items
             }
             try:
-                sandbox = await self._sandbox(pod, runtime, actions, config)
+                sandbox = await self._sandbox(pod, runtime, actions, request)
                 for batch in batches(items):
                     if not await self._start_batch(pod, runtime, sandbox, batch, images, outcome, interrupt):
                         break
@@ -197,26 +214,21 @@ class PodExecutor:
         interrupt.check()
 
     async def _sandbox(
-        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, config: cri.PodSandboxConfig
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, request: "_Request"
     ) -> Sandbox:
         """The sandbox to start in: the one that is there, or a new one with its network set up."""
         if not actions.create_sandbox:
             assert actions.sandbox_id is not None  # noqa: S101 - a plan without a new sandbox names the old one
-            return Sandbox(actions.sandbox_id, config, runtime.ips)
+            return Sandbox(actions.sandbox_id, request.config, runtime.ips, request.handler)
         uid = pod_uid(pod)
         self._timeline.begin(uid, Stage.SANDBOX)
         try:
-            handler = await self._sandboxes.runtime_handler(pod)
             response = await self._runtime.RunPodSandbox(
-                cri.RunPodSandboxRequest(config=config, runtime_handler=handler)
+                cri.RunPodSandboxRequest(config=request.config, runtime_handler=request.handler)
             )
         except CriError as error:
-            self._recorder.event(
-                pod_reference(pod), "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"
-            )
-            raise SandboxFailedError(
-                f'failed to "CreatePodSandbox" for "{formatted(pod)}" with CreatePodSandboxError: "{error}"'
-            ) from None
+            self._timeline.end(uid, Stage.SANDBOX, error=str(error))
+            raise SandboxFailedError(self._sandbox_failed(pod, str(error))) from None
         self._timeline.end(uid, Stage.SANDBOX)
         sandbox_id = SandboxID(response.pod_sandbox_id)
         try:
@@ -227,7 +239,14 @@ class PodExecutor:
             )
             raise SandboxFailedError(f"unable to get the status of sandbox {sandbox_id}: {error}") from None
         self._timeline.mark(uid, Stage.NETWORK)
-        return Sandbox(sandbox_id, config, sandbox_from_cri(status.status).ips)
+        return Sandbox(sandbox_id, request.config, sandbox_from_cri(status.status).ips, request.handler)
+
+    def _sandbox_failed(self, pod: Pod, message: str) -> str:
+        """Tell of it in an event; returns the text of the worker's error."""
+        self._recorder.event(
+            pod_reference(pod), "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {message}"
+        )
+        return f'failed to "CreatePodSandbox" for "{formatted(pod)}" with CreatePodSandboxError: "{message}"'
 
     async def _start_batch(
         self, pod: Pod, runtime: PodRuntimeStatus, sandbox: Sandbox, batch: Sequence[ContainerToStart],

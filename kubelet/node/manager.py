@@ -108,7 +108,9 @@ class NodeManager:
         self._unschedulable = False
         self._node: Node = initial_node(settings, "")
         self._wake = asyncio.Event()
-        self._facts_known, self._addresses_known = asyncio.Event(), asyncio.Event()
+        self._addresses_known = asyncio.Event()
+        self.known = asyncio.Event()
+        """Set once capacity and the other facts of the machine are known: admission needs them."""
         self._started_at = 0.0
         self._been_ready = False
         self._last_report: float | None = None
@@ -173,7 +175,7 @@ class NodeManager:
                 if facts != self._facts:
                     self._facts = facts
                     self.wake()
-                self._facts_known.set()
+                self.known.set()
             await asyncio.sleep(MACHINE_SECONDS if self._facts else 1.0)
 
     async def _keep_addresses(self) -> None:
@@ -205,7 +207,7 @@ class NodeManager:
             await asyncio.sleep(IMAGES_SECONDS)
 
     async def _keep_status(self) -> None:
-        await self._facts_known.wait()
+        await self.known.wait()
         try:
             async with asyncio.timeout(START_GRACE_SECONDS):
                 await self._health.checked.wait()
@@ -227,12 +229,15 @@ class NodeManager:
 
     async def register(self) -> None:
         """Make the API server have the node; tries until it does. Standalone: make the node."""
-        delay = FIRST_REGISTRATION_RETRY_SECONDS
+        delay, failures = FIRST_REGISTRATION_RETRY_SECONDS, 0
         while True:
             try:
                 self._adopt(await self._registered())
             except ApiError as error:
-                logger.error("Node is not registered yet node=%s: %s", self._settings.node_name, error)
+                failures += 1
+                if failures.bit_count() == 1:  # the 1st, 2nd, 4th, 8th … time
+                    logger.error("Node is not registered yet node=%s failures=%d: %s",
+                                 self._settings.node_name, failures, error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_REGISTRATION_RETRY_SECONDS)
             else:

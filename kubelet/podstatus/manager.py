@@ -23,7 +23,7 @@ import msgspec
 
 from kubelet.api.meta import PodUID, format_time, formatted, is_static, pod_uid
 from kubelet.api.types import Pod, PodStatus
-from kubelet.apiclient import ApiError, ConflictError, NotFoundError, paths
+from kubelet.apiclient import ApiError, ConflictError, InvalidError, NotFoundError, paths
 from kubelet.podstatus import conditions
 from kubelet.podstatus.generate import with_container_flag
 from kubelet.podstatus.merge import finished_status, illegal_transition, merged, normalized, same_for_us
@@ -290,8 +290,8 @@ class StatusManager:
         if body is not None:
             try:
                 api = await self._client.patch(f"{path}/status", body, Pod)
-            except ConflictError:
-                # Either the pod is another one by now, or the server asks to read it anew.
+            except (ConflictError, InvalidError):
+                # Either the pod is another one by now (its UID is then "immutable"), or it has to be read anew.
                 entry.reread = True
                 if await self._api_pod(uid, entry) is not None:
                     raise

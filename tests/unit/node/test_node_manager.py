@@ -39,7 +39,7 @@ class World:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.health.run()), group.create_task(self.manager.run())]
             # Facts are read in threads, which looptime's clock does not wait for.
-            await self.manager._facts_known.wait()
+            await self.manager.known.wait()
             await self.manager._addresses_known.wait()
             yield
             for task in tasks:

@@ -4,7 +4,7 @@ from typing import Any
 
 from kubelet.api import codec
 from kubelet.api.types import Pod
-from kubelet.apiclient import ConflictError, NotFoundError
+from kubelet.apiclient import ConflictError, InvalidError, NotFoundError
 
 _MERGE_KEYS = {"conditions": "type", "podIPs": "ip", "hostIPs": "ip"}
 
@@ -96,9 +96,8 @@ class FakePodServer:
         pod = await self._call("patch", path)
         assert path.endswith("/status")
         self.bodies.append(body)
-        uid = body["metadata"]["uid"]
-        if uid != pod.metadata.uid:
-            raise ConflictError(409, "Conflict", "precondition failed: UID")
+        if body["metadata"]["uid"] != pod.metadata.uid:
+            raise InvalidError(422, "Invalid", "metadata.uid: field is immutable")
         plain = codec.to_plain(pod)
         plain["status"] = strategic_merge(plain.get("status", {}), body["status"])
         return self.put(codec.convert(plain, Pod))
