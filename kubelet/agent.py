@@ -236,9 +236,10 @@ class Agent:
     def _make_loop(self) -> None:
         """Sources in front, housekeeping behind."""
         config, syscalls = self.options.config, LinuxSyscalls()
-        self.config = PodConfig(pod_sources(self), self.recorder)
+        self.config = PodConfig(pod_sources(config, self.node_name, self.clients.api), self.recorder)
         self.collection = GarbageCollection(
-            self.clients.runtime, self.clients.images, CollectionFacts(self), self.recorder,
+            self.clients.runtime, self.clients.images,
+            CollectionFacts(self.config, self.pods, self.workers, self.volumes), self.recorder,
             node=lambda: self.node.reference,
             places=Places(self.root_dir, Path(config.pod_logs_dir), CONTAINER_LOGS_DIR),
             mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()],
@@ -251,7 +252,12 @@ class Agent:
             interval_seconds=float(config.container_log_monitor_interval), workers=config.container_log_max_workers,
         )
         self.upkeep = Upkeep(
-            self._admit, self.status_manager, self.recorder, self.mirrors, tidiers(self), time.time,
+            self._admit, self.status_manager, self.recorder, self.mirrors,
+            tidiers(
+                self.probes, self.status_manager, self.statuses.messages, self.pleg.cache, self.collection,
+                self.volumes, self.cgroups,
+            ),
+            time.time,
         )
         self.loop = SyncLoop(
             self.config, self.pods, self.workers, self.pleg, self.probes.results, self.upkeep, self.timeline,
