@@ -94,7 +94,7 @@ async def test_crictl(fresh_node: ThrowawayNode) -> None:
             return (await fresh_node.run(command)).stdout.strip()
 
         metadata = {"name": "by-crictl", "namespace": "n", "uid": "u"}
-        pod = {"metadata": metadata, "log_directory": "/tmp/log", "linux": {}}
+        pod = {"metadata": metadata, "log_directory": "/run/crictl-logs", "linux": {}}
         container = {
             "metadata": {"name": "c"}, "image": {"image": BUSYBOX}, "log_path": "c.log", "linux": {},
             "command": ["sh", "-c", "echo said; sleep 1000"],
