@@ -184,8 +184,12 @@ def _put_back(state: Path) -> None:
 
 
 def _remove_files(state: Path, keep: frozenset[str]) -> None:
-    for entry in state.iterdir() if state.is_dir() else ():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.suffix not in keep:
-            entry.unlink(missing_ok=True)
+    """Remove what is in `state`, save files of the suffixes `keep` and the directories that hold them."""
+    for directory, inner, names in os.walk(state, topdown=False):
+        for name in (*names, *(name for name in inner if Path(directory, name).is_symlink())):
+            if Path(name).suffix not in keep:
+                with contextlib.suppress(OSError):
+                    Path(directory, name).unlink()
+        if Path(directory) != state:
+            with contextlib.suppress(OSError):  # one that holds what is kept
+                Path(directory).rmdir()
