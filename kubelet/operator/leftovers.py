@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import time
@@ -24,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "PODWRIGHT_RUN"
-"""The environment variable, holding the state directory, that every process of a run inherits."""
+"""The environment variable, holding a run's own random name, that every process of the run inherits."""
 CNI_NETWORK = "podwright-run"
 POD_BRIDGE = "podwright0"
 ENGINE_BRIDGE = "podwright1"
@@ -38,11 +37,13 @@ _FIXED_PLACES = tuple(map(Path, (
 )))  # fmt: skip
 """Inner ones before the directories that hold them."""
 _BEFORE = "before.json"
+_NAME = "run.name"
 _END_SECONDS = 10.0
 
 
-def remember_machine(state: Path) -> None:
-    """Note in `state` what `remove_leftovers` has to put back."""
+def remember(state: Path, name: str) -> None:
+    """Note in `state` the run's name and what `remove_leftovers` has to put back."""
+    (state / _NAME).write_text(name)
     (state / _BEFORE).write_text(json.dumps({
         "forwarding": _FORWARDING.read_text().strip(),
         "absent": [str(path) for path in _FIXED_PLACES if not path.exists()],
@@ -51,7 +52,7 @@ def remember_machine(state: Path) -> None:
 
 def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
     """End and remove everything of the run in `state`, save files of these suffixes; a second call finds nothing."""
-    _end_processes(state)
+    _end_processes(_name(state))
     _unmount(state)
     for bridge in (POD_BRIDGE, ENGINE_BRIDGE):
         if Path("/sys/class/net", bridge).exists():
@@ -61,6 +62,13 @@ def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
     _remove_log_links(state)
     _put_back(state)
     _remove_files(state, keep)
+
+
+def _name(state: Path) -> str:
+    try:
+        return (state / _NAME).read_text()
+    except OSError:
+        return ""
 
 
 def _quietly(*command: str) -> str:
@@ -74,19 +82,19 @@ def _quietly(*command: str) -> str:
 # Processes.
 
 
-def _end_processes(state: Path) -> None:
+def _end_processes(name: str) -> None:
     deadline = time.monotonic() + _END_SECONDS
-    while (pids := _processes(state)) and time.monotonic() < deadline:
+    while name and (pids := _processes(name)) and time.monotonic() < deadline:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 
-def _processes(state: Path) -> set[int]:
+def _processes(name: str) -> set[int]:
     """Living processes with our mark, and all that descend from them; never ourselves or one that we descend from."""
     parents = {pid: parent for pid, letter, parent in _process_table() if letter not in "ZX"}
-    mark = f"{MARK}={state}".encode()
+    mark = f"{MARK}={name}".encode()
     found = {pid for pid in parents if _carries(pid, mark)}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more

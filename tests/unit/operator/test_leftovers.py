@@ -30,13 +30,14 @@ def test_only_rules_of_our_network_are_ours() -> None:
 
 
 def test_marked_processes_and_their_children_are_ended_and_no_others(tmp_path: Path) -> None:
+    name = str(tmp_path)
     sleep = shutil.which("sleep") or "/bin/sleep"
-    environment = os.environ | {leftovers.MARK: str(tmp_path)}
+    environment = os.environ | {leftovers.MARK: name}
     # The child of the marked shell has lost its environment, as a container's first process has.
     marked = subprocess.Popen(["sh", "-c", f"env -i {sleep} 60 & wait"], env=environment)
-    other = subprocess.Popen([sleep, "60"], env=os.environ | {leftovers.MARK: f"{tmp_path}-other"})
+    other = subprocess.Popen([sleep, "60"], env=os.environ | {leftovers.MARK: f"{name}-other"})
     try:
-        leftovers._end_processes(tmp_path)
+        leftovers._end_processes(name)
         assert marked.wait(5) < 0
         assert other.poll() is None
     finally:
