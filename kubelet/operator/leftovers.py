@@ -6,7 +6,8 @@
     NAT rules     those whose comment names our CNI network; a plugin that was never asked to delete leaves them
     cgroups       the pods' subtree, in every hierarchy
     settings      IPv4 forwarding, switched on by the bridge plugin
-    files         the links to our pods' logs; what engines put at fixed places, if it was not there before
+    files         the links to our pods' logs; shims' sockets; what engines put at fixed places,
+                  if it was not there before
 
 A run removes them when it ends, and the next run does when that one was killed. Everything is found by a name that
 only we use; nothing here touches another engine's, kubelet's or run's.
@@ -60,6 +61,7 @@ def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
     _delete_rules()
     _remove_cgroups()
     _remove_log_links(state)
+    _remove_shim_sockets(state)
     _put_back(state)
     _remove_files(state, keep)
 
@@ -175,6 +177,13 @@ def _remove_log_links(state: Path) -> None:
         with contextlib.suppress(OSError):
             if link.is_symlink() and link.readlink().is_relative_to(state):
                 link.unlink()
+
+
+def _remove_shim_sockets(state: Path) -> None:
+    """containerd's shims listen in /run/containerd/s, wherever its state is; it notes each address beside its bundle."""
+    for note in (state / "containerd-run").glob("io.containerd.runtime.v2.task/*/*/address"):
+        with contextlib.suppress(OSError):
+            Path(note.read_text().removeprefix("unix://")).unlink()
 
 
 def _put_back(state: Path) -> None:

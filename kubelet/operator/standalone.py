@@ -151,9 +151,11 @@ def _only_run(state: Path) -> Iterator[None]:
         if any(state.iterdir()):
             _say("removing what an earlier run left")
             remove_leftovers(state)
-        yield
-        with contextlib.suppress(OSError):
-            state.rmdir()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # it holds the logs of a run that failed
+                state.rmdir()
     finally:
         os.close(held)
 
