@@ -14,7 +14,10 @@ from kubelet.volumes.types import MountError, VolumeError
 
 @pytest.mark.parametrize(
     "failure",
-    [OSError("disk"), UnavailableError("no runtime"), CgroupError("busy"), MountError(["v"], {}), VolumeError("in use")],
+    [
+        OSError("disk"), UnavailableError("no runtime"), CgroupError("busy"), MountError(["v"], {}),
+        VolumeError("in use"),
+    ],
 )
 async def test_a_room_that_fails_is_told_about_and_spares_the_others(
     failure: Exception, caplog: pytest.LogCaptureFixture
