@@ -6,7 +6,7 @@ the API server cannot be had and say so.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cri.client import ImageClient, RuntimeClient
@@ -21,7 +21,7 @@ from kubelet.agentparts import (
     tidiers,
 )
 from kubelet.api import quantity
-from kubelet.api.meta import PodUID
+from kubelet.api.meta import PodUID, is_static, parse_time, pod_uid
 from kubelet.api.types import Node, Pod, Quantity
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
@@ -35,7 +35,7 @@ from kubelet.executor.start import CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
 from kubelet.images import ImageManager
 from kubelet.logs.manager import ContainerLogManager, RunningLog
-from kubelet.metrics import KubeletMetrics
+from kubelet.metrics import KubeletMetrics, PodCounts
 from kubelet.mirrors import MirrorKeeper, NoMirrors
 from kubelet.node import HealthCheck, LeaseKeeper, NodeManager, NodeSurroundings, RuntimeHealth
 from kubelet.objects import ObjectManager, RuntimeClasses, Services
@@ -52,7 +52,7 @@ from kubelet.server.assembly import rotation_policy
 from kubelet.sources import MirrorClient, PodConfig
 from kubelet.syncloop import SyncLoop
 from kubelet.syscalls import LinuxSyscalls
-from kubelet.timeline import Stage, Timeline
+from kubelet.timeline import Stage, Timeline, adopted
 from kubelet.tokens import TokenManager
 from kubelet.upkeep import Upkeep, active_pods
 from kubelet.volumes.content import ContentSource
@@ -122,13 +122,29 @@ class Agent:
         self._make_pod_rooms()
         self._make_workers()
         self._make_loop()
+        metrics.count_at_scrape(self.pod_counts)
+        self._observe_pleg()
+
+    def _observe_pleg(self) -> None:
+        metrics, stats = self.metrics, self.pleg.stats
+
+        def relisted(seconds: float, interval: float | None) -> None:
+            metrics.pleg_relist_duration_seconds.observe(seconds)
+            if interval is not None:
+                metrics.pleg_relist_interval_seconds.observe(interval)
+            metrics.pleg_last_seen_seconds.set(stats.last_seen_seconds)
+
+        stats.on_relist = relisted
+        stats.on_pod_relist = metrics.pleg_pod_relist_duration_seconds.observe
+        stats.on_event_latency = metrics.evented_pleg_connection_latency_seconds.observe
 
     def _make_node(self) -> None:
         """The node itself: what it is, how it does, and the cgroups that it lends to pods."""
         clients = self.clients
         self.health = RuntimeHealth(clients.runtime, checks=(HealthCheck("PLEG", self.pleg.healthy),))
         self.node_reflector = Reflector(
-            clients.api, paths.NODES, Node, field_selector=f"metadata.name={self.node_name}"
+            clients.api, paths.NODES, Node, field_selector=f"metadata.name={self.node_name}",
+            on_change=lambda: self.node.wake(),  # noqa: PLW0108 - made later
         ) if clients.api else None
         self.node = NodeManager(
             node_settings(self.options, self.node_name), self.health, self.recorder, client=clients.api,
@@ -220,9 +236,10 @@ class Agent:
     def _make_loop(self) -> None:
         """Sources in front, housekeeping behind."""
         config, syscalls = self.options.config, LinuxSyscalls()
-        self.config = PodConfig(pod_sources(self), self.recorder)
+        self.config = PodConfig(pod_sources(config, self.node_name, self.clients.api), self.recorder)
         self.collection = GarbageCollection(
-            self.clients.runtime, self.clients.images, CollectionFacts(self), self.recorder,
+            self.clients.runtime, self.clients.images,
+            CollectionFacts(self.config, self.pods, self.workers, self.volumes), self.recorder,
             node=lambda: self.node.reference,
             places=Places(self.root_dir, Path(config.pod_logs_dir), CONTAINER_LOGS_DIR),
             mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()],
@@ -235,7 +252,12 @@ class Agent:
             interval_seconds=float(config.container_log_monitor_interval), workers=config.container_log_max_workers,
         )
         self.upkeep = Upkeep(
-            self._admit, self.status_manager, self.recorder, self.mirrors, tidiers(self), time.time,
+            self._admit, self.status_manager, self.recorder, self.mirrors,
+            tidiers(
+                self.probes, self.status_manager, self.statuses.messages, self.pleg.cache, self.collection,
+                self.volumes, self.cgroups,
+            ),
+            time.time,
         )
         self.loop = SyncLoop(
             self.config, self.pods, self.workers, self.pleg, self.probes.results, self.upkeep, self.timeline,
@@ -282,7 +304,32 @@ class Agent:
         return self.health.runtime_name or self.runtime_facts.name
 
     def _acknowledged(self, uid: PodUID, at: float) -> None:
+        before = self.timeline.snapshot(uid)
         self.timeline.mark(uid, Stage.STATUS_ACKNOWLEDGED, at)
+        after, pod = self.timeline.snapshot(uid), self.pods.get(uid)
+        if pod is None or after is None or not after.complete or after.adopted or (before and before.complete):
+            return
+        created = pod.metadata.creation_timestamp
+        self.metrics.pod_started(after, parse_time(created) if created else self.started_at)
+
+    def adopt_timelines(self) -> None:
+        """Pods that ran before this agent: what can be told of their start."""
+        for runtime in self.pleg.cache:
+            if (pod := self.pods.get(PodUID(runtime.uid))) is not None and runtime.running_containers:
+                self.timeline.adopt(adopted(pod, runtime))
+
+    def pod_counts(self) -> PodCounts:
+        """What a scrape of the metrics counts."""
+        pods, workers = self.pods.pods(), self.workers
+        active = [pod for pod in pods if not workers.is_terminated(pod_uid(pod))]
+        return PodCounts(
+            running_pods=self.pleg.running_pods(),
+            containers=tuple(self.pleg.containers_by_state().items()),
+            desired_static=sum(map(is_static, pods)), desired=sum(not is_static(pod) for pod in pods),
+            active_static=sum(map(is_static, active)), active=sum(not is_static(pod) for pod in active),
+            mirror=len(self.pods.mirrors()),
+            ephemeral_containers=sum(len(pod.spec.ephemeral_containers) for pod in pods),
+        )
 
     def _running_logs(self) -> list[RunningLog]:
         return [
@@ -313,4 +360,8 @@ class Agent:
 
     def _admit(self, pod: Pod) -> admission.Rejection | None:
         active = active_pods(self.pods.pods(), self.status_manager, self.workers)
-        return admission.admit(pod, active, self.node.node())
+        facts, node = self.node.facts, self.node.node()
+        state = admission.NodeState(
+            allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
+        )
+        return admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)

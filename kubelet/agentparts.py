@@ -1,23 +1,28 @@
-"""Small pieces of the agent: settings out of the configuration, facts for the collector, cgroups once their driver is
-known, sources and clean-up. Each translates between two rooms' words."""
+"""Small pieces of the agent: settings out of the configuration, facts for the collector, sources and clean-up. Each
+translates between two rooms' words."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nodegc import ContainerPolicy
 
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod
-from kubelet.cgroups import CgroupDriver, CgroupSettings
+from kubelet.apiclient import ApiClient
+from kubelet.cgroups import CgroupDriver, CgroupSettings, PodCgroups
+from kubelet.collection import GarbageCollection
 from kubelet.config import KubeletConfiguration, KubeletFlags, Options
 from kubelet.containerspec import HostFacts
 from kubelet.node import NodeSettings
-from kubelet.sources import ApiServerSource, DirectorySource, PodSource, UrlSource
+from kubelet.podmanager import PodManager
+from kubelet.podstatus import StatusManager
+from kubelet.podworkers import PodWorkers
+from kubelet.probing import PodProbes
+from kubelet.sources import ApiServerSource, DirectorySource, PodConfig, PodSource, UrlSource
+from kubelet.termination import TerminationMessages
 from kubelet.upkeep import Tidier
-
-if TYPE_CHECKING:
-    from kubelet.agent import Agent
+from kubelet.volumes.manager import VolumeManager
+from pleg.cache import PodCache
 
 
 def node_settings(options: Options, node_name: str) -> NodeSettings:
@@ -53,75 +58,73 @@ def cgroup_settings(config: KubeletConfiguration, host: HostFacts) -> CgroupSett
 class CollectionFacts:
     """What the collector may take: answers of the pod workers and of the pod manager."""
 
-    def __init__(self, agent: "Agent") -> None:
-        self._agent = agent
+    def __init__(self, config: PodConfig, pods: PodManager, workers: PodWorkers, volumes: VolumeManager) -> None:
+        self._config, self._pods, self._workers, self._volumes = config, pods, workers, volumes
 
     def all_sources_seen(self) -> bool:
-        return self._agent.config.all_sources_seen()
+        return self._config.all_sources_seen()
 
     def content_removable(self, uid: str) -> bool:
         """The pod is unknown, or deleted and terminated."""
-        worker = self._agent.workers.view(PodUID(uid))
+        worker = self._workers.view(PodUID(uid))
         if worker is None:
-            return self._agent.pods.get(PodUID(uid)) is None
+            return self._pods.get(PodUID(uid)) is None
         return worker.work.phase.is_terminated and (worker.work.deleted or worker.work.evicted)
 
     def runtime_removable(self, uid: str) -> bool:
-        worker = self._agent.workers.view(PodUID(uid))
+        worker = self._workers.view(PodUID(uid))
         if worker is None:
-            return self._agent.pods.get(PodUID(uid)) is None
+            return self._pods.get(PodUID(uid)) is None
         return worker.work.phase.is_terminated
 
     def known_uids(self) -> Collection[str]:
-        return {pod_uid(pod) for pod in self._agent.pods.pods()} | set(self._agent.workers.uids())
+        return {pod_uid(pod) for pod in self._pods.pods()} | set(self._workers.uids())
 
     def pods_with_volumes(self) -> Collection[str]:
-        return self._agent.volumes.pods_with_volumes()
+        return self._volumes.pods_with_volumes()
 
     def pods(self) -> Iterable[Pod]:
-        return [pod for pod in self._agent.pods.pods() if not self._agent.workers.is_terminated(pod_uid(pod))]
+        return [pod for pod in self._pods.pods() if not self._workers.is_terminated(pod_uid(pod))]
 
 
-def pod_sources(agent: "Agent") -> list[PodSource]:
+def pod_sources(config: KubeletConfiguration, node_name: str, api: ApiClient | None) -> list[PodSource]:
     """Where this node's pods come from, as configured."""
-    config = agent.options.config
     sources: list[PodSource] = []
     if config.static_pod_path:
-        sources.append(DirectorySource(
-            config.static_pod_path, agent.node_name, period=float(config.file_check_frequency)
-        ))
+        sources.append(DirectorySource(config.static_pod_path, node_name, period=float(config.file_check_frequency)))
     if config.static_pod_url:
         sources.append(UrlSource(
-            config.static_pod_url, agent.node_name, headers=config.static_pod_url_header,
+            config.static_pod_url, node_name, headers=config.static_pod_url_header,
             period=float(config.http_check_frequency),
         ))
-    if agent.clients.api is not None:
-        sources.append(ApiServerSource(agent.clients.api, agent.node_name))
+    if api is not None:
+        sources.append(ApiServerSource(api, node_name))
     return sources
 
 
-def tidiers(agent: "Agent") -> list[Tidier]:
+def tidiers(
+    probes: PodProbes, statuses: StatusManager, messages: TerminationMessages, cache: PodCache,
+    collection: GarbageCollection, volumes: VolumeManager, cgroups: PodCgroups,
+) -> list[Tidier]:
     """Who cleans up after pods that are gone, in this order."""
-    async def memory(matter: set[PodUID]) -> None:
-        agent.probes.retain(matter)
-        agent.status_manager.retain(matter)
-        agent.statuses.messages.retain({
-            container.id for runtime in agent.pleg.cache for container in runtime.containers
-        })
+    async def forget(matter: set[PodUID]) -> None:
+        probes.retain(matter)
+        statuses.retain(matter)
+        messages.retain({container.id for runtime in cache for container in runtime.containers})
 
-    async def runtime(matter: set[PodUID]) -> None:
-        if any(status.uid not in matter for status in agent.pleg.cache):
-            await agent.collection.collect_containers()
+    async def remove_containers(matter: set[PodUID]) -> None:
+        if any(status.uid not in matter for status in cache):
+            await collection.collect_containers()
 
-    async def volumes(matter: set[PodUID]) -> None:
-        for uid in await agent.volumes.orphans(matter):
-            await agent.volumes.unmount_pod(uid)
-            await agent.volumes.remove_pod_dir(uid)
+    async def remove_volumes(matter: set[PodUID]) -> None:
+        for uid in await volumes.orphans(matter):
+            await volumes.unmount_pod(uid)
+            await volumes.remove_pod_dir(uid)
 
-    async def cgroups(matter: set[PodUID]) -> None:
-        await agent.cgroups.sweep(matter)
+    async def remove_cgroups(matter: set[PodUID]) -> None:
+        await cgroups.sweep(matter)
 
     return [
-        Tidier("probes and statuses", memory), Tidier("containers", runtime), Tidier("volumes", volumes),
-        Tidier("cgroups", cgroups),
+        Tidier("probes and statuses", forget), Tidier("containers", remove_containers),
+        Tidier("volumes", remove_volumes), Tidier("cgroups", remove_cgroups),
     ]

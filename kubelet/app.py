@@ -12,7 +12,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from kubelet.agent import Agent, Clients
 from kubelet.apiclient import KubeconfigError
 from kubelet.cgroups import CgroupDriver, CgroupError
 from kubelet.config import Options
-from kubelet.containerspec import learn_host_facts
+from kubelet.containerspec import HostFacts, learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
 from kubelet.metrics import KubeletMetrics
@@ -46,6 +46,8 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     """Run the agent until `stop`. Raises AgentError for what the operator has to mend first."""
     embedded = embedded_dockershim(options)
     name = node_name(options)
+    host = await asyncio.to_thread(learn_host_facts)
+    check_host(options, host, await asyncio.to_thread(swap_areas))
     metrics = KubeletMetrics(name)
     endpoint = embedded.endpoint if embedded else options.config.container_runtime_endpoint
     try:
@@ -53,7 +55,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     except (KubeconfigError, ValueError) as error:
         raise AgentError(str(error)) from None
     try:
-        agent = Agent(options, name, clients, metrics, await asyncio.to_thread(learn_host_facts))
+        agent = Agent(options, name, clients, metrics, host)
         await _run(agent, embedded, stop)
     finally:
         await clients.close()
@@ -83,6 +85,29 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     for error in group.exceptions:
         found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return found
+
+
+def check_host(options: Options, host: HostFacts, swap: Sequence[str]) -> None:
+    """What upstream's kubelet refuses to run on unless told otherwise. Raises AgentError."""
+    if options.config.fail_cgroup_v1 and not host.cgroup_v2:
+        raise AgentError(
+            "this host uses cgroup v1, which the configuration refuses: boot it with cgroup v2, or set "
+            "failCgroupV1: false (--fail-cgroupv1=false)"
+        )
+    if options.config.fail_swap_on and swap:
+        raise AgentError(
+            f"running with swap on is not supported ({', '.join(swap)}): disable swap, or set failSwapOn: false "
+            "(--fail-swap-on=false)"
+        )
+
+
+def swap_areas(table: Path = Path("/proc/swaps")) -> list[str]:
+    """Active swap files and partitions; none where the kernel has no swap at all."""
+    try:
+        lines = table.read_text().splitlines()[1:]
+    except OSError:
+        return []
+    return [line.split()[0] for line in lines if line.split()]
 
 
 def node_name(options: Options) -> str:

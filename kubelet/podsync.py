@@ -26,7 +26,7 @@ from kubelet.executor.kill import Killer, KillError
 from kubelet.executor.sync import PodExecutor, SyncOutcome
 from kubelet.paths import pod_dir
 from kubelet.podmanager import PodManager
-from kubelet.podworkers import Interrupt, PodSyncError, PodWork, UpdateKind, Verdict
+from kubelet.podworkers import Interrupt, PodSyncError, PodWork, Synced, UpdateKind, Verdict
 from kubelet.timeline import Stage, Timeline
 from kubelet.volumes import MountError
 from pleg.cache import PodCache
@@ -134,14 +134,14 @@ class PodSync:
 
     # SyncPod.
 
-    async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> bool:  # noqa: ARG002
+    async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> Synced:  # noqa: ARG002
         pod, uid = work.pod, pod_uid(work.pod)
         try:
             return await self._sync(pod, uid, interrupt)
         finally:
             self.steps.pop(uid, None)
 
-    async def _sync(self, pod: Pod, uid: PodUID, interrupt: Interrupt) -> bool:
+    async def _sync(self, pod: Pod, uid: PodUID, interrupt: Interrupt) -> Synced:
         do, memory = self._do, self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, interrupt)
         do.probes.update(pod, runtime)
@@ -149,7 +149,7 @@ class PodSync:
         status = await do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=verdict)
         do.statuses.set(pod, status)
         if status.phase in ("Failed", "Succeeded"):
-            return True
+            return Synced(terminal=True)
         self._require_network(pod)
         await self._prepare(pod, uid, interrupt)
         self._step(uid, "starting containers")
@@ -166,7 +166,7 @@ class PodSync:
             await self._publish_outcome(pod, memory, interrupt)
         if outcome.errors:
             raise PodSyncError("; ".join(outcome.errors), self._retry_at(outcome))
-        return False
+        return Synced(again_in=self._seconds_to_deadline(pod))
 
     async def _runtime_status(self, pod: Pod, memory: _Memory, interrupt: Interrupt) -> PodRuntimeStatus:
         """The runtime's view of the pod, newer than what was last done to it."""
@@ -182,15 +182,18 @@ class PodSync:
 
     def _deadline_verdict(self, pod: Pod, runtime: PodRuntimeStatus) -> Verdict | None:
         """activeDeadlineSeconds, counted from the status' startTime."""
-        limit = pod.spec.active_deadline_seconds
-        current = self._do.statuses.get(pod_uid(pod)) or pod.status
-        if limit is None or not current.start_time:
-            return None
-        if time.time() - parse_time(current.start_time) < limit:
+        left = self._seconds_to_deadline(pod)
+        if left is None or left > 0:
             return None
         if runtime.running_containers or not runtime.containers:
             self._do.recorder.event(pod_reference(pod), "Normal", "DeadlineExceeded", DEADLINE_MESSAGE)
         return Verdict("Failed", "DeadlineExceeded", DEADLINE_MESSAGE)
+
+    def _seconds_to_deadline(self, pod: Pod) -> float | None:
+        current = self._do.statuses.get(pod_uid(pod)) or pod.status
+        if pod.spec.active_deadline_seconds is None or not current.start_time:
+            return None
+        return max(0.0, parse_time(current.start_time) + pod.spec.active_deadline_seconds - time.time())
 
     def _require_network(self, pod: Pod) -> None:
         error = self._do.network_error()

@@ -26,6 +26,7 @@ class RuntimeFacts:
         self.cgroup_driver: str | None = None
         """`systemd` or `cgroupfs`; None: the runtime does not say, the configuration counts (KEP-4033)."""
         self.last_error = ""
+        self._complained_about = ""
 
     async def learn(self) -> None:
         """Ask until there is an answer; one line in the log per distinct error."""
@@ -34,10 +35,7 @@ class RuntimeFacts:
                 version = await self._runtime.Version(cri.VersionRequest())
                 self.cgroup_driver = await self._cgroup_driver()
             except CriError as error:
-                message = f"the container runtime does not answer on {self._runtime.endpoint}: {error}"
-                if message != self.last_error:
-                    logger.warning("%s; is it running, and is --container-runtime-endpoint right?", message)
-                self.last_error = message
+                self._complain(error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self.name, self.version, self.last_error = version.runtime_name, version.runtime_version, ""
@@ -45,6 +43,13 @@ class RuntimeFacts:
                         self.name, self.version, self.cgroup_driver or "as configured")
             self.known.set()
             return
+
+    def _complain(self, error: CriError) -> None:
+        """One line per kind of failure: the transport words the same one in many ways."""
+        message = f"the container runtime does not answer on {self._runtime.endpoint}: {error}"
+        if type(error).__name__ != self._complained_about:
+            logger.warning("%s; is it running, and is --container-runtime-endpoint right?", message)
+        self._complained_about, self.last_error = type(error).__name__, message
 
     async def _cgroup_driver(self) -> str | None:
         try:

@@ -10,11 +10,12 @@ import contextlib
 import itertools
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from dockershim.logs import protocol
 from dockershim.logs.protocol import Request, Response
@@ -63,7 +64,7 @@ class ContainerLogs:
         self._reader: asyncio.StreamReader | None = None
         self._connected = asyncio.Event()
         self._targets: dict[str, str] = {}
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child_pid = 0
 
     async def start(self) -> None:
         """Adopt the running log process, or start one. LogError when that fails."""
@@ -94,8 +95,10 @@ class ContainerLogs:
                 writer.write(protocol.encode(Request(next(self._ids), protocol.STOP)))
                 await reader.read()
                 writer.close()
-        if self._child is not None:
-            await asyncio.to_thread(self._child.wait)
+        if self._child_pid:
+            with contextlib.suppress(ChildProcessError):
+                await asyncio.to_thread(os.waitpid, self._child_pid, 0)
+            self._child_pid = 0
 
     async def prepare(self, container_key: str, log_path: str | None, tty: bool) -> LogSetup:
         """Before create. `log_path` is absolute (the sandbox's log directory joined), None where there is no log.
@@ -246,29 +249,55 @@ class ContainerLogs:
                         self._ensure_child()
                         await asyncio.sleep(_CONNECT_PAUSE_SECONDS)
                     else:
-                        self._connected.set()
-                        return
+                        if await self._speaks_our_version():
+                            self._connected.set()
+                            return
         except TimeoutError:
             log = self._state_dir / "process.log"
             raise LogError(f"the log process does not come up within {START_DEADLINE_SECONDS:g} s: see {log}") from None
         except OSError as error:
             raise LogError(f"{path}: {error.strerror}") from error
 
+    async def _speaks_our_version(self) -> bool:
+        """One of another version of ours is asked to stop: the next one continues where it did."""
+        if self._reader is None or self._writer is None:
+            return False
+        self._writer.write(protocol.encode(Request(next(self._ids), protocol.LIST)))
+        line = await self._reader.readline()
+        try:
+            version = protocol.version_of(line)
+        except msgspec.MsgspecError:
+            version = None
+        if version == protocol.VERSION:
+            return True
+        if line:
+            logger.info("log process of another version replaced version=%s ours=%d", version, protocol.VERSION)
+            self._writer.write(protocol.encode(Request(next(self._ids), protocol.STOP)))
+            await self._reader.read()
+        self._disconnect()
+        return False
+
     def _ensure_child(self) -> None:
         """Start the process, unless one that we started is still on its way. Another's makes ours end by itself."""
-        if self._child is not None and self._child.poll() is None:
+        if self._child_pid and not _has_ended(self._child_pid):
             return
         self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = os.open(self._state_dir / "process.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "dockershim.logs", str(self._state_dir)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-                start_new_session=True,
-            )
-        finally:
-            os.close(log)
+        log = str(self._state_dir / "process.log")
+        self._child_pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "dockershim.logs", str(self._state_dir)],
+            {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+
+
+def _has_ended(pid: int) -> bool:
+    """Of a child of ours; collects its status."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    return True

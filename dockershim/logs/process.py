@@ -41,7 +41,7 @@ REST_SECONDS = 0.005
 """After a round of work, changes are left to gather: a chatty container costs at most 200 wake-ups a second."""
 RETRY_SECONDS = 1.0
 LINGER_SECONDS = 30.0
-"""How long it stays without containers and clients."""
+"""How long it waits for its first client. Later, it ends with the last client if there is no container to follow."""
 _SOURCE_EVENTS = IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB
 _DIRECTORY_EVENTS = IN_CREATE | IN_MOVED_TO
 _MOVED = IN_MOVE_SELF | IN_DELETE_SELF | IN_IGNORED | IN_CREATE | IN_MOVED_TO
@@ -74,7 +74,7 @@ class LogProcess:
         self._poll.register(self._inotify, select.POLLIN)
         self._inotify_asleep = False
         self._stopping = False
-        self._idle_since = time.monotonic()
+        self._useless_at = time.monotonic() + LINGER_SECONDS
         self._listener = _listen(state_dir / protocol.SOCKET_NAME)
         self._poll.register(self._listener, select.POLLIN)
         for followed, _position in self._checkpoints.load():
@@ -97,9 +97,7 @@ class LogProcess:
             worked = self._round()
             if worked and not self._marked:
                 self._rest(True)
-            if self._followers or self._clients:
-                self._idle_since = time.monotonic()
-            elif time.monotonic() - self._idle_since >= LINGER_SECONDS:
+            if not self._followers and not self._clients and time.monotonic() >= self._useless_at:
                 break
         for follower in self._followers.values():
             follower.close()
@@ -158,9 +156,9 @@ class LogProcess:
             more = work()
         except (TargetFullError, OSError) as error:
             if container_id not in self._troubled:
-                self._say(f"container log waits container={container_id} error={error}")
+                self._say(f"container log waits container={container_id} error={_text(error)}")
                 self._retry_at = time.monotonic() + RETRY_SECONDS
-            self._troubled[container_id] = str(error)
+            self._troubled[container_id] = _text(error)
             return False
         if self._troubled.pop(container_id, None):
             self._say(f"container log goes on container={container_id}")
@@ -183,7 +181,7 @@ class LogProcess:
             if position is None:
                 self._checkpoints.remove(followed.container_id)
                 raise
-            self._say(f"container log cannot be continued container={followed.container_id} error={error}")
+            self._say(f"container log cannot be continued container={followed.container_id} error={_text(error)}")
             return
         self._followers[followed.container_id] = follower
         self._look_for_source(follower)
@@ -203,7 +201,7 @@ class LogProcess:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                self._say(f"engine log cannot be followed container={container_id} error={error}")
+                self._say(f"engine log cannot be followed container={container_id} error={_text(error)}")
                 return False
         return False
 
@@ -233,11 +231,13 @@ class LogProcess:
             self._poll.unregister(fd)
             del self._clients[fd]
             client.sock.close()
+            self._useless_at = 0.0
         for request in requests:
             try:
                 client.send(self._answer(request))
             except (OSError, TargetFullError) as error:
-                client.send(Response(request.id, error=f"{request.op} {request.container_id}: {error}"))
+                problem = f"{request.op} container {request.container_id}: {_text(error)}"
+                client.send(Response(request.id, error=problem))
 
     def _answer(self, request: Request) -> Response:
         follower = self._followers.get(request.container_id)
@@ -246,7 +246,7 @@ class LogProcess:
             if follower is None:
                 self._adopt(wanted, from_end=request.from_end)
         elif request.op == protocol.LIST:
-            return Response(request.id, containers=tuple(self._followers))
+            return Response(request.id, containers=tuple(self._followers), version=protocol.VERSION)
         elif request.op == protocol.STOP:
             self._stopping = True
         elif request.op == protocol.FORGET:
@@ -272,6 +272,13 @@ class LogProcess:
             client.send(Response(0, notice=text))
 
 
+def _text(error: Exception) -> str:
+    """What and where, without errno's number."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def _listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -287,7 +294,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m dockershim.logs STATE_DIR", file=sys.stderr)  # noqa: T201
         return 2
-    state_dir = Path(arguments[0])
+    state_dir = Path(arguments[0]).absolute()
+    os.chdir("/")
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(state_dir / protocol.LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -30,7 +30,7 @@ class Response(msgspec.Struct, omit_defaults=True):
     error: str = ""
     notice: str = ""
     containers: tuple[str, ...] = ()
-    version: int = VERSION
+    version: int = 0
 
 
 _Message = TypeVar("_Message", Request, Response)
@@ -39,6 +39,11 @@ _encoder = msgspec.json.Encoder()
 
 def encode(message: Request | Response) -> bytes:
     return _encoder.encode(message) + b"\n"
+
+
+def version_of(line: bytes) -> int:
+    """Of any version's response. msgspec's errors when it is none."""
+    return msgspec.json.decode(line, type=Response).version
 
 
 class Decoder(Generic[_Message]):

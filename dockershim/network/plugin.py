@@ -143,7 +143,11 @@ class CNINetwork:
             return self._remember(pod.sandbox_id, result)
 
     async def tear_down(self, pod: PodNetwork) -> None:
-        """DEL; idempotent, works without `pod.netns` and after the configuration has changed."""
+        """DEL; idempotent, works without `pod.netns` and after the configuration has changed.
+
+        The namespace is held from the first step on, so the caller may end its processes meanwhile."""
+        if pod.netns:
+            self._pins.hold(pod.sandbox_id, pod.netns)
         async with self._alone(pod.sandbox_id):
             cached = await self._cached(pod.sandbox_id)
             netns_path = self._pins.path(pod.sandbox_id, pod.netns)
@@ -181,15 +185,17 @@ class CNINetwork:
     async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> None:
         """DEL every attachment in the cache whose sandbox is not in `live_sandbox_ids`; then GC, where CNI 1.1 has it.
 
-        One that fails is reported and stays in the cache for the next time.
+        One that fails is reported and stays in the cache for the next time. A sandbox that is being set up while the
+        list was made, or since, is not in the list and alive.
         """
-        live = frozenset(live_sandbox_ids)
+        live = frozenset(live_sandbox_ids) | frozenset(self._locks)
+        set_up_before = frozenset(self._addresses)
         kept: list[Attachment] = []
         for cached in await asyncio.to_thread(self._cache.all):
             sandbox_id = cached.attachment.container_id
             if cached.attachment.ifname != POD_INTERFACE:
                 continue
-            if sandbox_id in live:
+            if sandbox_id in live or (sandbox_id in self._addresses and sandbox_id not in set_up_before):
                 kept.append(cached.attachment)
                 continue
             try:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class PauseBuildHook(BuildHookInterface[Any]):
             check=True,
         )
         build_data["pure_python"] = False
-        build_data["infer_tag"] = True
+        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_')}"
         build_data["artifacts"].append(_PROGRAM)
         if version == "standard":
             build_data["force_include"][str(target)] = _PROGRAM

@@ -18,6 +18,8 @@ class HostFacts:
     hugepage_sizes: tuple[int, ...]
     masked_paths: tuple[str, ...]
     selinux_enabled: bool
+    apparmor: bool = False
+    """The kernel enforces AppArmor profiles."""
 
     @property
     def hugepage_names(self) -> tuple[str, ...]:
@@ -34,4 +36,11 @@ def learn_host_facts(sys: Path = SYS) -> HostFacts:
     sizes = sorted(int(entry.name.removeprefix("hugepages-").removesuffix("kB")) * 1024
                    for entry in (sys / "kernel/mm/hugepages").glob("hugepages-*kB"))
     return HostFacts(cgroup_v2, swap, tuple(sizes), thermal_masks(sys / "devices/system/cpu"),
-                     (sys / "fs/selinux/enforce").exists())
+                     (sys / "fs/selinux/enforce").exists(), _says_yes(sys / "module/apparmor/parameters/enabled"))
+
+
+def _says_yes(switch: Path) -> bool:
+    try:
+        return switch.read_text().startswith("Y")
+    except OSError:
+        return False

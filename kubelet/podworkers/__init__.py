@@ -2,9 +2,9 @@
 
 from kubelet.podworkers.interrupt import Interrupt, SyncInterruptedError
 from kubelet.podworkers.machine import KillOptions, PodUpdate, PodWork, UpdateKind, Verdict, WorkPhase
-from kubelet.podworkers.workers import PodSyncer, PodSyncError, PodWorkers, Worker
+from kubelet.podworkers.workers import PodSyncer, PodSyncError, PodWorkers, Synced, Worker
 
 __all__ = [
     "Interrupt", "KillOptions", "PodSyncError", "PodSyncer", "PodUpdate", "PodWork", "PodWorkers",
-    "SyncInterruptedError", "UpdateKind", "Verdict", "WorkPhase", "Worker",
+    "SyncInterruptedError", "Synced", "UpdateKind", "Verdict", "WorkPhase", "Worker",
 ]

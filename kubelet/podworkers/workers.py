@@ -37,11 +37,20 @@ class PodSyncError(Exception):
         self.retry_at = retry_at
 
 
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How a step ended. `terminal`: the pod has ended for good; `again_in`: seconds until it must be looked at again,
+    None for the usual time."""
+
+    terminal: bool = False
+    again_in: float | None = None
+
+
 class PodSyncer(Protocol):
     """The steps that a worker drives; each may run any number of times and raises PodSyncError to be run again."""
 
-    async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> bool:
-        """Bring the pod to what its spec says; True when it has ended for good."""
+    async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> Synced:
+        """Bring the pod to what its spec says."""
 
     async def sync_terminating(self, work: PodWork, interrupt: Interrupt) -> None:
         """Stop everything of the pod; returns when nothing runs."""
@@ -193,7 +202,7 @@ class PodWorkers:
         worker.interrupt = interrupt = Interrupt()
         worker.syncing_since = self._clock()
         try:
-            terminal = await self._step(work, kind, interrupt)
+            synced = await self._step(work, kind, interrupt)
         except SyncInterruptedError:
             worker.due_at = self._clock()
         except PodSyncError as error:
@@ -204,12 +213,12 @@ class PodWorkers:
             self._note_failure(worker, PodSyncError("internal error, see the log"))
         else:
             worker.last_error, worker.retry_is_backoff = "", False
-            self._advance(worker, terminal)
+            self._advance(worker, synced)
         finally:
             worker.interrupt = None
             worker.syncing_since = None
 
-    async def _step(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> bool:
+    async def _step(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> Synced:
         match work.phase:
             case WorkPhase.SYNC:
                 return await self._syncer.sync_pod(work, kind, interrupt)
@@ -217,15 +226,16 @@ class PodWorkers:
                 await self._syncer.sync_terminating(work, interrupt)
             case WorkPhase.TERMINATED:
                 await self._syncer.sync_terminated(work)
-        return False
+        return Synced()
 
-    def _advance(self, worker: Worker, terminal: bool) -> None:
+    def _advance(self, worker: Worker, synced: Synced) -> None:
         before = worker.work.phase
-        self._adopt(worker, sync_succeeded(worker.work, terminal))
+        self._adopt(worker, sync_succeeded(worker.work, synced.terminal))
         if worker.work.phase is not before:
             worker.due_at = self._clock()
         else:
-            worker.due_at = self._clock() + self._sync_frequency * (1 + JITTER * self._jitter())
+            usual = self._sync_frequency * (1 + JITTER * self._jitter())
+            worker.due_at = self._clock() + (usual if synced.again_in is None else min(usual, synced.again_in))
 
     def _adopt(self, worker: Worker, work: PodWork) -> None:
         if work.phase is not worker.work.phase:

@@ -187,15 +187,20 @@ class Killed(BaseException):
     """In the place of SIGKILL: ends a follower in the middle of a write."""
 
 
-@given(st.lists(st.tuples(st.integers(0, 900), st.booleans(), st.booleans(), st.integers(0, 12)), max_size=8))
+deaths = st.lists(
+    st.tuples(st.integers(0, 900), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 12)), max_size=8
+)
+
+
+@given(deaths)
 def test_killed_anywhere_with_rotations_between(tmp_path_factory, deaths):
-    """Each death: after so many bytes of the target, before or after a checkpoint, with or without a rotation."""
+    """Each death: after so many bytes of the target, with or without a rotation, told at once, later or never."""
     rig = Rig(tmp_path_factory.mktemp("rig"))
     real_write, real_chunk = os.write, follower_module.CHUNK_BYTES
     follower_module.CHUNK_BYTES = 512
     rig.emit(20)
     try:
-        for survive, rotate, reopen, more in deaths:
+        for survive, early, rotate, reopen, more in deaths:
             one = None
             left = [survive]
 
@@ -210,6 +215,9 @@ def test_killed_anywhere_with_rotations_between(tmp_path_factory, deaths):
             one = rig.follow()
             os.write = write
             try:
+                if early and rig.target.exists():
+                    rig.rotate()
+                    one.reopen()
                 one.drain()
                 if rotate:
                     rig.rotate()

@@ -15,6 +15,7 @@ from kubelet.podworkers import (
     PodUpdate,
     PodWork,
     PodWorkers,
+    Synced,
     SyncInterruptedError,
     UpdateKind,
     WorkPhase,
@@ -42,6 +43,7 @@ class Recorder:
         self.hold: asyncio.Event | None = None
         self.failures: list[Exception] = []
         self.terminal = False
+        self.again_in: float | None = None
         self.active: dict[str, int] = {}
 
     async def _step(self, name: str, work: PodWork, interrupt: Interrupt | None) -> None:
@@ -58,9 +60,9 @@ class Recorder:
         finally:
             self.active[uid] -= 1
 
-    async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> bool:
+    async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> Synced:
         await self._step("sync", work, interrupt)
-        return self.terminal
+        return Synced(self.terminal, self.again_in)
 
     async def sync_terminating(self, work: PodWork, interrupt: Interrupt) -> None:
         await self._step(f"terminating {work.grace_seconds}", work, interrupt)
@@ -110,6 +112,15 @@ async def test_success_is_repeated_after_the_sync_frequency_and_failure_after_it
         await asyncio.sleep(4)
         assert len(syncer.calls) == 4
         assert view.last_error == ""
+
+
+async def test_a_pod_with_a_deadline_is_looked_at_again_in_time() -> None:
+    syncer = Recorder()
+    syncer.again_in = 5
+    async with running(syncer) as workers:
+        workers.update(PodUpdate(UpdateKind.CREATE, make_pod()))
+        await asyncio.sleep(6)
+        assert len(syncer.calls) == 2
 
 
 async def test_a_deletion_interrupts_what_waits() -> None:

@@ -1,0 +1,138 @@
+"""The whole dockershim against an engine in memory: rollback, adoption, cancellation, events, outages."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from conftest import ShimInMemory
+
+from cri import errors
+from cri.v1 import api_pb2 as cri
+from dockershim.network import NetworkNotReadyError
+
+
+async def wait_for(probe: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not probe():  # noqa: ASYNC110 - what happens on the other side of a socket sets no event
+            await asyncio.sleep(0.005)
+
+
+async def test_run_and_remove(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    status = (await world.runtime.PodSandboxStatus(cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))).status
+    assert (status.state, status.network.ip, dict(status.labels)) == (cri.SANDBOX_READY, "10.0.0.1", {"app": "p"})
+    container_id = await world.create(sandbox_id)
+    assert world.logs.followed == {container_id: "/nowhere/logs/c/0.log"}
+    await world.runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+    await world.runtime.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=sandbox_id))
+    ended = (await world.runtime.ContainerStatus(cri.ContainerStatusRequest(container_id=container_id))).status
+    assert (ended.state, ended.exit_code) == (cri.CONTAINER_EXITED, 137)
+    assert world.logs.drained == [container_id]
+    await world.runtime.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=sandbox_id))
+    assert world.network.torn_down == [sandbox_id]  # once
+    await world.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id))
+    assert world.engine.containers == {} and world.logs.followed == {}
+
+
+async def test_a_network_that_fails_leaves_nothing(world: ShimInMemory) -> None:
+    world.network.broken = NetworkNotReadyError("cni config uninitialized")
+    with pytest.raises(errors.FailedPreconditionError, match="cni config uninitialized"):
+        await world.run_pod(world.pod())
+    assert world.engine.containers == {}
+    assert (await world.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items == []
+    world.network.broken = None
+    await world.run_pod(world.pod())
+
+
+@pytest.mark.parametrize("step", ["/start", "/create"])
+async def test_an_engine_that_fails_leaves_nothing(world: ShimInMemory, step: str) -> None:
+    world.engine.fail[step] = 500
+    with pytest.raises(errors.InternalError, match="told to fail"):
+        await world.run_pod(world.pod())
+    assert world.engine.containers == {}
+
+
+async def test_a_caller_that_goes_away_leaves_nothing(world: ShimInMemory) -> None:
+    gate = world.engine.hold["/start"] = asyncio.Event()
+    call = asyncio.ensure_future(world.run_pod(world.pod()))  # noqa: TID251 - it is cancelled right here
+    await wait_for(lambda: any(line.endswith("/start") for line in world.engine.calls))
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    await wait_for(lambda: not world.engine.containers)
+    gate.set()
+    del world.engine.hold["/start"]
+    assert world.network.attached == {}
+    await world.run_pod(world.pod())
+
+
+async def test_the_retry_of_a_create_adopts(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    assert await world.run_pod(world.pod()) == sandbox_id
+    first = await world.create(sandbox_id)
+    assert await world.create(sandbox_id) == first
+    await world.runtime.StartContainer(cri.StartContainerRequest(container_id=first))
+    with pytest.raises(errors.AlreadyExistsError):
+        await world.create(sandbox_id)
+    world.engine.end(world.engine.containers[first], 1)
+    second = await world.create(sandbox_id)
+    assert second != first and first not in world.engine.containers
+
+
+async def test_a_container_needs_a_running_sandbox(world: ShimInMemory) -> None:
+    with pytest.raises(errors.NotFoundError):
+        await world.create("nope")
+    sandbox_id = await world.run_pod(world.pod())
+    await world.runtime.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=sandbox_id))
+    with pytest.raises(errors.FailedPreconditionError, match="not running"):
+        await world.create(sandbox_id)
+
+
+async def test_an_outage_is_said_and_what_happened_meanwhile_is_told(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    container_id = await world.create(sandbox_id)
+    await world.runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+    seen: list[tuple[str, int]] = []
+
+    async def follow() -> None:
+        async for event in world.runtime.events():
+            seen.append((event.container_id, event.container_event_type))  # noqa: PERF401
+
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(follow())
+        await asyncio.sleep(0.05)
+        gate = world.engine.hold["/version"] = asyncio.Event()
+        world.engine.drop_clients()
+        await wait_for(lambda: world.shim.state.reason)
+        with pytest.raises(errors.UnavailableError):
+            await world.runtime.ListContainers(cri.ListContainersRequest())
+        status = (await world.runtime.Status(cri.StatusRequest())).status
+        assert not status.conditions[0].status and status.conditions[0].reason == "DockerDaemonNotReady"
+        container = world.engine.containers[container_id]
+        container.state, container.exit_code = "exited", 9  # no event: nobody listens
+        gate.set()
+        await world.until_ready()
+        await wait_for(lambda: (container_id, cri.CONTAINER_STOPPED_EVENT) in seen)
+        following.cancel()
+    listed = (await world.runtime.ListContainers(cri.ListContainersRequest())).containers
+    assert [item.state for item in listed] == [cri.CONTAINER_EXITED]
+    assert container_id in world.logs.drained
+
+
+async def test_lists_ask_the_engine_nothing(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    await world.create(sandbox_id)
+    await asyncio.sleep(0.05)
+    before = list(world.engine.calls)
+    for _ in range(10):
+        wanted = cri.ContainerFilter(pod_sandbox_id=sandbox_id[:12], state=cri.ContainerStateValue(state=0))
+        assert len((await world.runtime.ListContainers(cri.ListContainersRequest(filter=wanted))).containers) == 1
+        other = cri.PodSandboxFilter(label_selector={"app": "other"})
+        assert (await world.runtime.ListPodSandbox(cri.ListPodSandboxRequest(filter=other))).items == []
+    assert world.engine.calls == before
+
+
+async def test_a_sandbox_without_checkpoint_is_not_ready(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    await world.shim.checkpoints.remove(sandbox_id)
+    items = (await world.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items
+    assert [item.state for item in items] == [cri.SANDBOX_NOTREADY]
