@@ -75,7 +75,6 @@ class SuiteNode:
         self.node = ThrowawayNode(
             f"e2e-{side.name}".replace(".", "-"),
             side.engine if side.uses_engine else None,
-            host_link=True,
             shared=[builds.cache_dir()],
             engine_args=[f"--add-runtime={EXTRA_RUNTIME}=runc"],
         )
@@ -201,6 +200,7 @@ def kubelet_config() -> dict[str, object]:
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": "/",
         "podCIDR": "10.100.0.0/24",
+        "clusterDomain": "cluster.local",
         "volumeStatsAggPeriod": "10s",
         "fileCheckFrequency": "10s",
         "evictionPressureTransitionPeriod": "30s",

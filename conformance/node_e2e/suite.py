@@ -9,10 +9,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-
-from aiohttp import web
 
 from conformance import builds
 from conformance.node_e2e.node import BIN, WORK, SuiteNode
@@ -23,6 +21,7 @@ NODE_NAME = "e2e-node"
 REPORT = "report.json"
 SUITE_TIMEOUT = "3h"
 INTERRUPT_GRACE_SECONDS = 120.0
+FOLLOW_SECONDS = 0.5
 
 # What a spec's text says when the suite could not even start, for which no spec is to blame.
 SET_UP_NODES = ("SynchronizedBeforeSuite", "BeforeSuite")
@@ -57,21 +56,23 @@ async def run_specs(
     suite_node: SuiteNode, names: Sequence[str], procs: int, logs: Path, heard: Callable[[Result], None]
 ) -> list[Result]:
     """Run exactly these specs, `procs` at a time. `heard` gets each outcome as it comes, the return value has all of
-    them in full. An interrupt (SIGINT) ends the suite in its own way, with the results so far."""
+    them in full. On cancellation the suite is asked to end and given time to tidy up."""
     node = suite_node.node
-    async with _listener(node.host_link_addresses[0], heard) as url:
-        command = [
-            str(builds.path("ginkgo")), "--no-color", f"--procs={procs}", f"--timeout={SUITE_TIMEOUT}",
-            "--keep-going", f"--json-report={REPORT}", f"--output-dir={WORK}", "--poll-progress-after=0",
-            *(f"--focus={re.escape(name)}$" for name in names),
-            f"{WORK}/e2e_node.test", "--", *_suite_flags(suite_node, url),
-        ]  # fmt: skip
-        env = {"PATH": f"{BIN}:{NODE_PATH}"}
-        process = await node.spawn(command, name="suite", env=env, cwd=WORK)
-        try:
-            await _ended(process)
-        finally:
-            _collect(suite_node, logs)
+    command = [
+        str(builds.path("ginkgo")), "-v", "--no-color", f"--procs={procs}", f"--timeout={SUITE_TIMEOUT}",
+        f"--json-report={REPORT}", f"--output-dir={WORK}", *(f"--focus={re.escape(name)}$" for name in names),
+        f"{WORK}/e2e_node.test", "--", *_suite_flags(suite_node),
+    ]  # fmt: skip
+    process = await node.spawn(command, name="suite", env={"PATH": f"{BIN}:{NODE_PATH}"}, cwd=WORK)
+    try:
+        await _follow(process.log, process, SpecEnds(names), heard)
+    except asyncio.CancelledError:
+        process.signal(signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.shield(process.wait(INTERRUPT_GRACE_SECONDS))
+        raise
+    finally:
+        _collect(suite_node, logs)
     report = logs / REPORT
     if not report.exists():
         raise NodeError(f"the suite left no report; the end of {logs / 'suite.log'}:\n{process.tail(40)}")
@@ -80,7 +81,7 @@ async def run_specs(
     return parse_report(report.read_text())
 
 
-def _suite_flags(suite_node: SuiteNode, progress_url: str) -> list[str]:
+def _suite_flags(suite_node: SuiteNode) -> list[str]:
     return [
         f"--node-name={NODE_NAME}",
         f"--container-runtime-endpoint=unix://{suite_node.runtime_socket}",
@@ -88,21 +89,9 @@ def _suite_flags(suite_node: SuiteNode, progress_url: str) -> list[str]:
         f"--report-dir={WORK}/report",
         f"--kubelet-config-file={WORK}/kubelet.json",
         f"--system-spec-file={WORK}/system-spec.json",
-        f"--progress-report-url={progress_url}",
         "--prepull-images=false",
         "--dns-domain=cluster.local",
     ]
-
-
-async def _ended(process: NodeProcess) -> None:
-    """Until the suite has ended; on cancellation it is asked to end and given time to write its report."""
-    try:
-        await process.wait()
-    except asyncio.CancelledError:
-        process.signal(signal.SIGINT)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.shield(process.wait(INTERRUPT_GRACE_SECONDS))
-        raise
 
 
 def _collect(suite_node: SuiteNode, logs: Path) -> None:
@@ -123,31 +112,42 @@ def set_up_problem(report: str) -> str:
     return ""
 
 
-def parse_progress(message: str) -> Result | None:
-    """A result from a line of the suite's progress reports, `PASSED name` or `FAILED name`; others are not results."""
-    word, _, name = message.partition(" ")
-    state = {"PASSED": "passed", "FAILED": "failed"}.get(word)
-    return Result(name, state, at=time.time()) if state and name else None
+class SpecEnds:
+    """Reads the ends of specs out of the suite's output as it grows; the report proper is written only at the end.
+
+    ginkgo's `-v` says them as two lines: `• [2.3 seconds]`, or `• [FAILED] [2.3 seconds]` and the like, then the spec's
+    text with its labels, with `[It]` somewhere in it if it did not pass.
+    """
+
+    _FIRST = re.compile(r"[•S] (?:\[(?P<state>[A-Z ]+)\] )?\[(?P<seconds>[0-9.]+) seconds\]$")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = sorted(names, key=len, reverse=True)
+        self._state: str | None = None
+        self._rest = ""
+
+    def feed(self, text: str) -> list[Result]:
+        *lines, self._rest = (self._rest + text).split("\n")
+        return [result for line in lines if (result := self._line(line)) is not None]
+
+    def _line(self, line: str) -> Result | None:
+        state, self._state = self._state, None
+        if state is not None:
+            said = line.replace(" [It] ", " ")
+            name = next((name for name in self._names if said == name or said.startswith(f"{name} [")), None)
+            return Result(name, state, at=time.time()) if name else None
+        if match := self._FIRST.match(line):
+            self._state = (match["state"] or "passed").lower().replace(" ", "")
+        return None
 
 
-@contextlib.asynccontextmanager
-async def _listener(address: str, heard: Callable[[Result], None]) -> AsyncIterator[str]:
-    """A URL that takes the suite's progress reports."""
-
-    async def post(request: web.Request) -> web.Response:
-        result = parse_progress((await request.json()).get("msg", ""))
-        if result is not None:
-            heard(result)
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/", post)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, address, 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        yield f"http://{address}:{port}/"
-    finally:
-        await runner.cleanup()
+async def _follow(log: Path, process: NodeProcess, ends: SpecEnds, heard: Callable[[Result], None]) -> None:
+    """Tell `heard` of each spec's end until the suite has ended."""
+    with log.open(errors="replace") as output:
+        while True:
+            ended = process.returncode is not None
+            for result in ends.feed(output.read()):
+                heard(result)
+            if ended:
+                return
+            await asyncio.sleep(FOLLOW_SECONDS)

@@ -43,13 +43,29 @@ def test_a_failed_set_up_is_told_from_failed_specs() -> None:
     assert suite.set_up_problem(document(spec("fails", "failed"))) == ""
 
 
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [("PASSED [a] b", ("[a] b", "passed")), ("FAILED x", ("x", "failed")), ("Test Suite completed", None)],
-)
-def test_progress_reports(message: str, expected: tuple[str, str] | None) -> None:
-    result = suite.parse_progress(message)
-    assert (result and (result.name, result.state)) == expected
+OUTPUT = """\
+------------------------------
+• [2.061 seconds]
+[sig-node] Pods should run [NodeConformance] [sig-node, NodeConformance]
+k8s.io/kubernetes/test/e2e/common/node/pods.go:134
+------------------------------
+• [FAILED] [0.286 seconds]
+[sig-node] Pods [NodeConformance] [It] should run twice [sig-node, NodeConformance]
+S [SKIPPED] [0.001 seconds]
+[sig-node] Pods [It] should wait [sig-node]
+• [TIMED OUT] [9.000 seconds]
+[sig-node] A spec of another selection [sig-node]
+"""
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+def test_ends_of_specs_are_heard_from_the_output(piece: int) -> None:
+    names = ["Pods should run [NodeConformance]", "Pods [NodeConformance] should run twice", "Pods should wait"]
+    ends = suite.SpecEnds(f"[sig-node] {name}" for name in names)
+    heard = [r for at in range(0, len(OUTPUT), piece) for r in ends.feed(OUTPUT[at : at + piece])]
+    assert [(r.name.removeprefix("[sig-node] "), r.state) for r in heard] == [
+        (names[0], "passed"), (names[1], "failed"), (names[2], "skipped"),
+    ]  # fmt: skip
 
 
 def test_newer_results_replace_older_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
