@@ -57,7 +57,7 @@ class ContainerCreator:
             try:
                 if path:
                     await self._logs.attach(container_id, path)
-                if await self._inventory.refresh(container_id) is None:
+                if await self._inventory.refresh_unless(container_id, lambda _: True) is None:
                     raise FailedPreconditionError(f"container {container_id} was removed while it was created")
             except BaseException:
                 await self._cleanups.finish(self._undo(container_id))

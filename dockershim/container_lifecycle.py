@@ -39,7 +39,7 @@ class ContainerLifecycle:
                 await self._kill(identifier)
         except EngineNotFoundError:
             return
-        await self._inventory.refresh(identifier)
+        await self._inventory.refresh_unless(identifier, lambda known: not known.is_running)
 
     async def _kill(self, container_id: str) -> None:
         try:
@@ -96,7 +96,7 @@ class ContainerLifecycle:
 
     async def _refresh_quietly(self, container_id: str) -> ContainerRecord | None:
         try:
-            record = await self._inventory.refresh(container_id)
+            record = await self._inventory.refresh_unless(container_id, lambda known: known.is_running)
         except EngineError as error:
             logger.warning("state after start is not known yet container=%s error=%s", container_id, error)
             return None

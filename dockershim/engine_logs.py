@@ -18,6 +18,7 @@ class RunningLogs(LogPort, Protocol):
     async def start(self) -> None: ...
     async def run(self) -> None: ...
     async def close(self) -> None: ...
+    async def stop_process(self) -> None: ...
 
 
 class EngineLogs:
@@ -53,6 +54,11 @@ class EngineLogs:
     async def close(self) -> None:
         if self._logs is not None:
             await self._logs.close()
+
+    async def stop_process(self) -> None:
+        """For a node without containers: what outlives us ends too."""
+        if self._logs is not None:
+            await self._logs.stop_process()
 
     async def prepare(self, container_key: str, log_path: str | None, tty: bool) -> LogSetup:
         return await self._now().prepare(container_key, log_path, tty)

@@ -113,20 +113,29 @@ class Inventory:
     async def refresh(self, container_id: str) -> Record | None:
         """Inspect and remember; None when the engine does not have it, or it is not Kubernetes'."""
         async with self._lock(container_id):
-            try:
-                inspect = await self._engine.inspect_container(container_id)
-            except EngineNotFoundError:
-                self._forget(container_id)
-                return None
-            labels = inspect["Config"].get("Labels") or {}
-            if naming.TYPE_LABEL not in labels:
-                return None
-            if records.is_sandbox(labels):
-                sandbox = records.to_sandbox(inspect)
-                if sandbox is not None:
-                    self.sandboxes[sandbox.id] = sandbox
-                return sandbox
-            return await self._remember_container(inspect)
+            return await self._refresh(container_id)
+
+    async def refresh_unless(self, container_id: str, suffices: Callable[[Record], bool]) -> Record | None:
+        """After a verb of ours: the engine's event for it is often quicker, then there is nothing left to ask."""
+        async with self._lock(container_id):
+            known = self._known(container_id)
+            return known if known is not None and suffices(known) else await self._refresh(container_id)
+
+    async def _refresh(self, container_id: str) -> Record | None:
+        try:
+            inspect = await self._engine.inspect_container(container_id)
+        except EngineNotFoundError:
+            self._forget(container_id)
+            return None
+        labels = inspect["Config"].get("Labels") or {}
+        if naming.TYPE_LABEL not in labels:
+            return None
+        if records.is_sandbox(labels):
+            sandbox = records.to_sandbox(inspect)
+            if sandbox is not None:
+                self.sandboxes[sandbox.id] = sandbox
+            return sandbox
+        return await self._remember_container(inspect)
 
     async def _remember_container(self, inspect: records.JSON) -> ContainerRecord | None:
         known = self.containers.get(inspect["Id"])

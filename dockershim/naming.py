@@ -22,11 +22,14 @@ IMAGE_LABEL = "io.podwright.image"
 """Ours: the image's name as the user wrote it; the engine only keeps what it was created with, often an id."""
 CGROUP_FILES_LABEL = "io.podwright.cgroup-files"
 """Ours: limits that `cgroup_files` sets at start."""
+RUNTIME_HANDLER_LABEL = "io.podwright.runtime-handler"
+"""Ours: the handler as it was asked for; the engine shows its default runtime by name too."""
 
 _PREFIX, _SANDBOX_NAME, _DELIMITER = "k8s", "POD", "_"
 _ANNOTATION_PREFIX = "annotation."
 _INTERNAL = frozenset(
-    (TYPE_LABEL, SANDBOX_ID_LABEL, LOG_PATH_LABEL, CONFIG_HASH_LABEL, IMAGE_LABEL, CGROUP_FILES_LABEL)
+    (TYPE_LABEL, SANDBOX_ID_LABEL, LOG_PATH_LABEL, CONFIG_HASH_LABEL, IMAGE_LABEL, CGROUP_FILES_LABEL,
+     RUNTIME_HANDLER_LABEL)
 )
 
 
@@ -61,12 +64,13 @@ def parse_name(name: str) -> EngineName | None:
     return EngineName(parts[1], parts[2], parts[3], parts[4], int(parts[5]))
 
 
-def sandbox_labels(config: cri.PodSandboxConfig, config_hash: str) -> dict[str, str]:
+def sandbox_labels(config: cri.PodSandboxConfig, config_hash: str, handler: str = "") -> dict[str, str]:
     return {
         **_merge(config.labels, config.annotations),
         TYPE_LABEL: TYPE_SANDBOX,
         CONTAINER_NAME_LABEL: _SANDBOX_NAME,
         CONFIG_HASH_LABEL: config_hash,
+        **({RUNTIME_HANDLER_LABEL: handler} if handler else {}),
     }
 
 

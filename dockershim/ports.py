@@ -70,15 +70,13 @@ class Cleanups:
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Until cancelled; then those under way still end."""
-        stop = asyncio.Event()
+        """Until cancelled; then those under way still end: a cancellation that left the group would end them too."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            try:
-                await stop.wait()
-            except asyncio.CancelledError:
-                self._group = None
-                raise
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            self._group = None
+        raise asyncio.CancelledError
 
     async def finish(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for `work`; it goes on when the waiting is cancelled."""

@@ -106,7 +106,8 @@ def to_sandbox(inspect: JSON) -> SandboxRecord | None:
         return None
     host: JSON = inspect["HostConfig"]
     state: JSON = inspect["State"]
-    labels, annotations = naming.split_labels(inspect["Config"].get("Labels") or {})
+    engine_labels: Mapping[str, str] = inspect["Config"].get("Labels") or {}
+    labels, annotations = naming.split_labels(engine_labels)
     return SandboxRecord(
         id=inspect["Id"],
         metadata=cri.PodSandboxMetadata(
@@ -116,13 +117,14 @@ def to_sandbox(inspect: JSON) -> SandboxRecord | None:
         created_ns=time_ns(inspect.get("Created")),
         labels=labels,
         annotations=annotations,
-        runtime_handler=runtime_handler(host.get("Runtime") or ""),
+        runtime_handler=engine_labels.get(naming.RUNTIME_HANDLER_LABEL)
+        or runtime_handler(host.get("Runtime") or ""),
         namespaces=cri.NamespaceOption(
             network=cri.NODE if host.get("NetworkMode") == "host" else cri.POD,
             pid=cri.NODE if host.get("PidMode") == "host" else cri.CONTAINER,
             ipc=cri.NODE if host.get("IpcMode") == "host" else cri.POD,
         ),
-        config_hash=(inspect["Config"].get("Labels") or {}).get(naming.CONFIG_HASH_LABEL, ""),
+        config_hash=engine_labels.get(naming.CONFIG_HASH_LABEL, ""),
         resolv_conf_path=inspect.get("ResolvConfPath") or "",
         cgroup_parent=host.get("CgroupParent") or "",
     )

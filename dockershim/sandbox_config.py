@@ -40,7 +40,7 @@ def create_body(config: cri.PodSandboxConfig, handler: str, image: str, facts: E
         "Hostname": config.hostname,
         "NetworkDisabled": namespaces.network != cri.NODE,  # a namespace of its own, and the rest is CNI's
         "User": security.user(context),
-        "Labels": naming.sandbox_labels(config, naming.config_hash(config, handler)),
+        "Labels": naming.sandbox_labels(config, naming.config_hash(config, handler), handler),
         "HostConfig": {
             **security.sandbox_host_config(context, facts),
             "Runtime": engine_runtime(handler, facts),

@@ -116,7 +116,7 @@ class SandboxRunner:
 
     async def _bring_up(self, sandbox_id: str, config: cri.PodSandboxConfig) -> SandboxRecord:
         await self._engine.start_container(sandbox_id)
-        record = await self._inventory.refresh(sandbox_id)
+        record = await self._inventory.refresh_unless(sandbox_id, lambda known: known.is_running)
         if not isinstance(record, SandboxRecord) or not record.is_running:
             raise FailedPreconditionError(f"the pause container {sandbox_id} ended at once; check the pause image")
         await self._write_resolv_conf(record, sandbox_config.resolv_conf(config.dns_config))

@@ -1,7 +1,11 @@
 """StopPodSandbox and RemovePodSandbox: idempotent, also for sandboxes that are gone.
 
-    stop:    kill what still runs in it ─▶ network down (once) ─▶ checkpoint ─▶ stop the pause
+    stop:    kill what still runs in it ─┬─▶ network down (once) ─▶ checkpoint ─┬─▶ done
+                                         └─▶ kill the pause ────────────────────┘
     remove:  stop ─▶ remove its containers ─▶ remove the pause ─▶ forget
+
+The pause is killed while its network is taken down: the network holds the namespace open for as long as it needs it,
+and each of the two takes some 50 ms. What fails in one does not stop the other; the caller repeats the whole.
 """
 
 import asyncio
@@ -18,8 +22,6 @@ from dockershim.sandbox_files import SandboxFiles
 from dockershim.sandbox_run import network_of
 
 logger = logging.getLogger(__name__)
-
-_PAUSE_GRACE_SECONDS = 2
 
 
 class SandboxStopper:
@@ -66,15 +68,21 @@ class SandboxStopper:
     async def _stop(self, record: SandboxRecord) -> None:
         running = [container for container in self._inventory.containers_of(record.id) if container.is_running]
         await asyncio.gather(*(self._containers.stop(container.id, 0) for container in running))
+        ends = await asyncio.gather(self._network_down(record), self._kill_pause(record), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+
+    async def _network_down(self, record: SandboxRecord) -> None:
         checkpoint = self._checkpoints.get(record.id)
-        if checkpoint is None or checkpoint.network_ready:
-            if record.has_own_network:
-                await self._network.tear_down(network_of(record))
-            directory = checkpoint.log_directory if checkpoint else ""
-            await self._checkpoints.save(SandboxCheckpoint(record.id, False, (), directory))
+        if checkpoint is not None and not checkpoint.network_ready:
+            return
+        if record.has_own_network:
+            await self._network.tear_down(network_of(record))
+        directory = checkpoint.log_directory if checkpoint else ""
+        await self._checkpoints.save(SandboxCheckpoint(record.id, False, (), directory))
+
+    async def _kill_pause(self, record: SandboxRecord) -> None:
+        """With SIGKILL: there is nothing in it that could end in an orderly way."""
         if record.is_running:
-            try:
-                await self._engine.stop_container(record.id, _PAUSE_GRACE_SECONDS)
-            except EngineNotFoundError:
-                logger.debug("sandbox went away while it was stopped sandbox=%s", record.id)
-            await self._inventory.refresh(record.id)
+            await self._containers.stop(record.id, 0)

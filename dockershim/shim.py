@@ -122,7 +122,10 @@ class Dockershim:
                 await self.server.stop()
                 for task in reversed(tasks):
                     task.cancel()
-        await self._logs.close()
+        if self.state.reason or self.inventory.containers:
+            await self._logs.close()
+        else:
+            await self._logs.stop_process()  # there is nothing to log, and so nothing to leave behind
         await self.engine.close()
 
     async def _drain(self, container_id: str) -> None:
@@ -152,6 +155,8 @@ class Dockershim:
             )
         except LogError as error:
             raise EngineUnavailableError(f"container logs cannot be followed: {error}") from error
+        except OSError as error:
+            raise EngineUnavailableError(f"own state cannot be kept: {error}") from error
         self.state.is_ready(facts)
         logger.info(
             "engine ready version=%s cgroup_driver=%s store=%s",

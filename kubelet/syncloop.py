@@ -88,7 +88,11 @@ class SyncLoop:
         while True:
             message = await queue.get()
             self.last_turn = time.monotonic()
-            await handle(message)
+            try:
+                await handle(message)
+            except Exception:
+                # A defect that one pod's news brings out must not stop the news of all others.
+                logger.exception("Handling a message failed unexpectedly message=%s", type(message).__name__)
 
     # Changes of what should run.
 

@@ -11,12 +11,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from cri.errors import CriError
 from kubelet.admission import Rejection
 from kubelet.api.meta import PodUID, formatted, full_name, pod_reference, pod_uid
 from kubelet.api.types import Pod
+from kubelet.cgroups import CgroupError
 from kubelet.events import EventRecorder
 from kubelet.podstatus import StatusManager, rejected_status
 from kubelet.podworkers import PodWorkers
+from kubelet.volumes.types import MountError, VolumeError
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ class Upkeep:
         for tidier in self._tidiers:
             try:
                 await tidier.tidy(matter)
-            except (OSError, RuntimeError, ValueError) as error:
+            except (OSError, CriError, CgroupError, MountError, VolumeError) as error:
                 logger.warning("Cleaning up after gone pods failed room=%s err=%s", tidier.name, error)
 
     async def delete_mirrors(self, mirrors: list[Pod]) -> None:

@@ -139,7 +139,15 @@ class AgentOperatorView:
         )
 
     def pods(self) -> Sequence[Pod]:
-        return with_status(self._pods.pods(), self._statuses)
+        """The wanted pods, and those that their source has dropped until their workers have taken everything down."""
+        wanted = self._pods.pods()
+        known = {pod_uid(pod) for pod in wanted}
+        leaving = [
+            worker.work.pod for uid in self._workers.uids()
+            if uid not in known and (worker := self._workers.view(uid)) is not None
+            and worker.work.phase is not WorkPhase.FINISHED
+        ]
+        return with_status([*wanted, *leaving], self._statuses)
 
     def worker(self, uid: str) -> WorkerView | None:
         worker = self._workers.view(PodUID(uid))

@@ -52,11 +52,11 @@ class NamespacePins:
         self._held[sandbox_id] = fd
 
     def path(self, sandbox_id: str, path: str) -> str:
-        """`path` while it leads to a namespace, else one that leads to the namespace held; empty if there is none."""
-        if path and os.path.exists(path):  # noqa: PTH110 (Path.exists raises where a process is not ours to see)
-            return path
+        """One to the namespace held, however its processes fare; else `path` if that leads to one, or empty."""
         held = self._held.get(sandbox_id)
-        return "" if held is None else f"/proc/{os.getpid()}/fd/{held}"
+        if held is not None:
+            return f"/proc/{os.getpid()}/fd/{held}"
+        return path if path and os.path.exists(path) else ""  # noqa: PTH110 (Path.exists raises for others' processes)
 
     def release(self, sandbox_id: str) -> None:
         fd = self._held.pop(sandbox_id, None)

@@ -143,7 +143,11 @@ class CNINetwork:
             return self._remember(pod.sandbox_id, result)
 
     async def tear_down(self, pod: PodNetwork) -> None:
-        """DEL; idempotent, works without `pod.netns` and after the configuration has changed."""
+        """DEL; idempotent, works without `pod.netns` and after the configuration has changed.
+
+        The namespace is held from the first step on, so the caller may end its processes meanwhile."""
+        if pod.netns:
+            self._pins.hold(pod.sandbox_id, pod.netns)
         async with self._alone(pod.sandbox_id):
             cached = await self._cached(pod.sandbox_id)
             netns_path = self._pins.path(pod.sandbox_id, pod.netns)

@@ -121,8 +121,10 @@ def _write_picture(got: dict[str, Any], target: str) -> None:
         raise AskError(f"the picture cannot be written to {target}: {error.strerror}") from None
 
 
-def watch(socket_path: str, interval: float, out: Any, sleep: Callable[[float], None] = time.sleep) -> int:
-    """The live table until Ctrl-C; it outlives restarts of the agent."""
+def watch(
+    socket_path: str, interval: float, out: Any, sleep: Callable[[float], None] = time.sleep, footer: str = ""
+) -> int:
+    """The live table, with `footer` below it on a terminal, until Ctrl-C; it outlives restarts of the agent."""
     terminal = out.isatty()
     shown, seen_agent = "", False
     if terminal:
@@ -138,7 +140,8 @@ def watch(socket_path: str, interval: float, out: Any, sleep: Callable[[float], 
                     raise
                 text = f"{shown.partition(chr(10) * 2)[0]}\n\n{error}"
             if terminal:
-                lines = text.splitlines()[: max(1, size.lines - 1)]
+                foot = ["", footer] if footer else []
+                lines = [*text.splitlines()[: max(1, size.lines - 1 - len(foot))], *foot]
                 out.write(_CLEAR + "\n".join(lines) + "\n")
             elif text != shown:
                 out.write(text + "\n\n")

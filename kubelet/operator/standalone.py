@@ -1,16 +1,19 @@
 """`podwright run DIRECTORY`: a whole node on this machine for as long as the command runs, over a folder of manifests.
 
-    engine (the machine's own, or a private one) ◀── dockershim ◀── kubelet ◀── a copy of DIRECTORY
-                                                                       │
-                                                          live table ◀─┘ podwright.sock
+    containerd ◀── dockerd ◀── dockershim ◀── kubelet ◀── a copy of DIRECTORY
+                                                 │
+                                    live table ◀─┘ podwright.sock
 
-Everything lives below one state directory with a bridge of its own. Ending means: the manifests go, the kubelet stops
-their pods as it would anywhere, then kubelet, private engine, bridge and state directory go. In a terminal the table
-stays until Ctrl-C; otherwise the command waits until every pod is as it should be, shows the table and the page that
-the first HTTP-probed pod serves, and exits 0.
+The engine is a private one even where the machine has its own: its images, containers and networks are nobody else's.
+Everything lives below one state directory; what cannot is listed in kubelet.operator.leftovers. The daemons start side
+by side, and the manifests come last, when the engine has their images. Ending means: the manifests go, the kubelet
+stops their pods as it would anywhere, then everything else goes. In a terminal the table stays until Ctrl-C; otherwise
+the command waits until every pod is as it should be, shows the table and the page that the first HTTP-probed pod
+serves, and exits 0.
 """
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -20,26 +23,40 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kubelet.operator.client import AskError, ask
 from kubelet.operator.images import load_image_if_absent
+from kubelet.operator.leftovers import (
+    CGROUP_ROOT,
+    CNI_NETWORK,
+    ENGINE_BRIDGE,
+    MARK,
+    POD_BRIDGE,
+    remember_machine,
+    remove_leftovers,
+)
 from kubelet.operator.render import pods_table
 
 STATE_DIR = Path("/var/lib/podwright-run")
-SYSTEM_ENGINE = Path("/var/run/docker.sock")
-BRIDGE = "podwright0"
-SUBNET = "10.85.0.0/16"
+POD_SUBNET = "10.85.0.0/16"
+ENGINE_ADDRESS = "10.86.255.1/30"
+"""The engine's bridge carries nothing; without one of its own the engine would delete another's docker0."""
 PAUSE_IMAGE = "localhost/podwright/pause:built-in"
 """In no registry: the dockershim uses the one that it brings along."""
 CNI_BIN_DIRS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
+ENGINE_PROGRAMS = ("dockerd", "containerd", "runc", "ip", "iptables")
+SYSTEM_DIRS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where they are; a shell made by a plain `su` does not look there."""
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
+START_TIMEOUT_SECONDS = 60.0
 READY_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 60.0
 REFRESH_SECONDS = 0.5
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class RunError(Exception):
@@ -59,72 +76,128 @@ class Run:
         return str(self.state / "kubelet" / "podwright.sock")
 
     @property
+    def engine_socket(self) -> Path:
+        return self.state / "engine.sock"
+
+    @property
     def pods_dir(self) -> Path:
         return self.state / "manifests"
 
     def log(self, name: str) -> Path:
         return self.state / f"{name}.log"
 
+    def environment(self) -> Mapping[str, str]:
+        """What every process of the run inherits: our mark, and a PATH on which an engine's programs are."""
+        path = os.environ.get("PATH", "/usr/bin:/bin").split(os.pathsep)
+        path += [directory for directory in SYSTEM_DIRS if directory not in path]
+        return os.environ | {MARK: str(self.state), "PATH": os.pathsep.join(path)}
+
 
 def run(manifests: Path, out: Any = sys.stdout) -> int:
     """Run until Ctrl-C (terminal) or until all pods are as they should be. Raises RunError, AskError."""
-    _check_machine(manifests)
     node = Run(manifests)
-    with _interruptible(), _cleanup(node):
+    pods = _check_machine(node)
+    with _interruptible(), _only_run(node.state), _cleanup(node):
+        _say("starting an engine, the dockershim and the kubelet")
         _prepare(node)
-        engine = _engine(node)
-        for image in sorted(_images_of(_read_manifests(manifests))):
-            load_image_if_absent(engine, image)
-        _start_kubelet(node, engine)
+        _start_engine(node)
+        _start_kubelet(node)
+        _wait_for(lambda: _answers(node.engine_socket), START_TIMEOUT_SECONDS, "the engine did not start", node)
+        for image in sorted(_images_of(pods)):
+            load_image_if_absent(f"unix://{node.engine_socket}", image)
+        _wait_for(lambda: _pods(node) is not None, START_TIMEOUT_SECONDS, "the kubelet did not start", node)
+        _hand_over_manifests(node)
         if out.isatty():
             return _show_until_interrupted(node, out)
         return _wait_and_report(node, out)
 
 
-def _check_machine(manifests: Path) -> None:
+def _say(text: str) -> None:
+    sys.stderr.write(f"podwright: {text}\n")
+    sys.stderr.flush()
+
+
+def _check_machine(node: Run) -> list[dict[str, Any]]:
+    """The pods to be run, when this machine can run them."""
+    if not node.manifests.is_dir():
+        raise RunError(f"{node.manifests} is not a directory of pod manifests")
+    pods = _read_manifests(node.manifests)
+    if not pods:
+        raise RunError(f"{node.manifests} holds no pod manifest ({', '.join(MANIFEST_SUFFIXES)})")
     if os.geteuid() != 0:
         raise RunError("running pods needs root: try again with sudo")
-    if not manifests.is_dir():
-        raise RunError(f"{manifests} is not a directory of pod manifests")
+    missing = [name for name in ENGINE_PROGRAMS if shutil.which(name, path=node.environment()["PATH"]) is None]
+    if missing:
+        raise RunError(f"this machine lacks {', '.join(missing)}: install Docker Engine (docker.io), iproute2 and "
+                       "iptables, or let `make run` do it")
     if not any(directory.is_dir() for directory in CNI_BIN_DIRS):
         raise RunError("no CNI plugins found in " + " or ".join(map(str, CNI_BIN_DIRS))
                        + ": install containernetworking-plugins")
-    if STATE_DIR.exists() and _alive(STATE_DIR / "run.pid"):
-        raise RunError(f"another run is active (its process id is in {STATE_DIR}/run.pid)")
+    return pods
 
 
-def _alive(pid_file: Path) -> bool:
+@contextlib.contextmanager
+def _only_run(state: Path) -> Iterator[None]:
+    """Hold the state directory, which has to be free, and begin by removing what a killed run left."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.kill(int(pid_file.read_text()), 0)
-    except (OSError, ValueError):
-        return False
-    return True
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"another run is active: it holds {state}") from None
+        if any(state.iterdir()):
+            _say("removing what an earlier run left")
+            remove_leftovers(state)
+        yield
+        with contextlib.suppress(OSError):
+            state.rmdir()
+    finally:
+        os.close(held)
 
 
 def _prepare(node: Run) -> None:
-    """State directory, network configuration, kubelet configuration and a copy of the manifests."""
-    _remove_state(node.state)
+    """Directories, bridges and the configurations of network, engine and kubelet."""
+    remember_machine(node.state)
     for directory in (node.pods_dir, node.state / "cni", node.state / "kubelet", node.state / "logs"):
         directory.mkdir(parents=True)
-    (node.state / "run.pid").write_text(str(os.getpid()))
-    (node.state / "cni" / "10-podwright.conflist").write_text(json.dumps({
-        "cniVersion": "1.0.0", "name": "podwright-run", "plugins": [
+    _write(node.state / "cni" / "10-podwright.conflist", {
+        "cniVersion": "1.0.0", "name": CNI_NETWORK, "plugins": [
             {
-                "type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": True, "hairpinMode": True,
+                "type": "bridge", "bridge": POD_BRIDGE, "isGateway": True, "ipMasq": True, "hairpinMode": True,
                 "ipam": {
-                    "type": "host-local", "dataDir": str(node.state / "ipam"), "ranges": [[{"subnet": SUBNET}]],
+                    "type": "host-local", "dataDir": str(node.state / "ipam"), "ranges": [[{"subnet": POD_SUBNET}]],
                     "routes": [{"dst": "0.0.0.0/0"}],
                 },
             },
             {"type": "portmap", "capabilities": {"portMappings": True}},
         ],
-    }, indent=2))
-    (node.state / "config.yaml").write_text(json.dumps({
+    })
+    _write(node.state / "kubelet.json", {
         "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
         "staticPodPath": str(node.pods_dir), "podLogsDir": str(node.state / "logs"), "failSwapOn": False,
-        "failCgroupV1": False, "enableServer": False, "healthzPort": 0, "cgroupRoot": "/podwright-run",
+        "failCgroupV1": False, "enableServer": False, "healthzPort": 0, "cgroupRoot": f"/{CGROUP_ROOT}",
         "authentication": {"webhook": {"enabled": False}}, "authorization": {"mode": "AlwaysAllow"},
-    }, indent=2))
+    })
+    _write(node.state / "dockerd.json", {
+        "hosts": [f"unix://{node.engine_socket}"], "data-root": str(node.state / "engine"),
+        "exec-root": str(node.state / "engine-run"), "pidfile": str(node.state / "engine.pid"),
+        "containerd": str(node.state / "containerd.sock"), "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        "bridge": ENGINE_BRIDGE, "iptables": False, "ip6tables": False, "ip-forward": False, "ip-masq": False,
+        "userland-proxy": False,
+    })
+    (node.state / "containerd.toml").write_text(
+        f'version = 2\nroot = "{node.state}/containerd"\nstate = "{node.state}/containerd-run"\n'
+        'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+        f'[grpc]\naddress = "{node.state}/containerd.sock"\n'
+    )
+
+
+def _write(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def _hand_over_manifests(node: Run) -> None:
     for manifest in sorted(node.manifests.iterdir()):
         if manifest.suffix in MANIFEST_SUFFIXES:
             shutil.copyfile(manifest, node.pods_dir / manifest.name)
@@ -153,18 +226,17 @@ def _images_of(pods: Sequence[dict[str, Any]]) -> set[str]:
     }
 
 
-def _engine(node: Run) -> str:
-    """The socket of the machine's engine if one answers, else of a private one that is started now."""
-    if _answers(SYSTEM_ENGINE):
-        return f"unix://{SYSTEM_ENGINE}"
-    engine_socket = node.state / "engine.sock"
-    _spawn(node, "dockerd", [
-        "dockerd", f"--host=unix://{engine_socket}", f"--data-root={node.state}/engine",
-        f"--exec-root={node.state}/engine-run", f"--pidfile={node.state}/engine.pid", "--bridge=none",
-        "--iptables=false", "--ip6tables=false", "--ip-masq=false",
-    ])
-    _wait_for(lambda: _answers(engine_socket), 30, f"the engine did not start: see {node.log('dockerd')}", node)
-    return f"unix://{engine_socket}"
+def _start_engine(node: Run) -> None:
+    """containerd and dockerd, side by side: dockerd waits for the other."""
+    for command in (
+        ("ip", "link", "add", ENGINE_BRIDGE, "type", "bridge"),
+        ("ip", "address", "add", ENGINE_ADDRESS, "dev", ENGINE_BRIDGE),
+    ):
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=node.environment())
+        if done.returncode:
+            raise RunError(f"the engine's bridge {ENGINE_BRIDGE} cannot be made: {done.stderr.strip()}")
+    _spawn(node, "containerd", ["containerd", f"--config={node.state}/containerd.toml", "--log-level=warn"])
+    _spawn(node, "dockerd", ["dockerd", f"--config-file={node.state}/dockerd.json", "--log-level=warn"])
 
 
 def _answers(engine_socket: Path) -> bool:
@@ -174,31 +246,32 @@ def _answers(engine_socket: Path) -> bool:
         connection.sock.connect(str(engine_socket))
         connection.request("GET", "/_ping")
         return connection.getresponse().status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
 
 
-def _start_kubelet(node: Run, engine: str) -> None:
+def _start_kubelet(node: Run) -> None:
     plugins = ",".join(str(directory) for directory in CNI_BIN_DIRS if directory.is_dir())
     _spawn(node, "kubelet", [
-        sys.executable, "-m", "kubelet", f"--config={node.state}/config.yaml", f"--root-dir={node.state}/kubelet",
+        sys.executable, "-m", "kubelet", f"--config={node.state}/kubelet.json", f"--root-dir={node.state}/kubelet",
         f"--cert-dir={node.state}/pki",
-        f"--dockershim-flag=--docker-endpoint={engine}",
+        f"--dockershim-flag=--docker-endpoint=unix://{node.engine_socket}",
         f"--dockershim-flag=--cni-conf-dir={node.state}/cni",
         f"--dockershim-flag=--cni-bin-dir={plugins}",
         f"--dockershim-flag=--cni-cache-dir={node.state}/cni-cache",
         f"--dockershim-flag=--root-directory={node.state}/dockershim",
         f"--dockershim-flag=--pod-infra-container-image={PAUSE_IMAGE}",
     ])
-    _wait_for(lambda: _pods(node) is not None, 30, f"the kubelet did not start: see {node.log('kubelet')}", node)
 
 
 def _spawn(node: Run, name: str, command: Sequence[str]) -> None:
     with node.log(name).open("wb") as log:
         # A session of its own: Ctrl-C is for this command, which then ends its children in order.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=node.environment(),
+        )
     node.processes.append((name, process))
 
 
@@ -207,7 +280,8 @@ def _wait_for(done: Callable[[], bool], seconds: float, problem: str, node: Run)
     while not done():
         ended = next((name for name, process in node.processes if process.poll() is not None), None)
         if ended or time.monotonic() > deadline:
-            raise RunError(problem + (f" ({ended} has ended: {_last_line(node.log(ended))})" if ended else ""))
+            why = f"{ended} has ended: {_last_line(node.log(ended))}" if ended else f"waited {seconds:g} s"
+            raise RunError(f"{problem} ({why}); logs are in {node.state}")
         time.sleep(0.05)
 
 
@@ -229,7 +303,7 @@ def _pods(node: Run) -> dict[str, Any] | None:
 def _show_until_interrupted(node: Run, out: Any) -> int:
     from kubelet.operator.__main__ import watch
 
-    return watch(node.socket, REFRESH_SECONDS, out)
+    return watch(node.socket, REFRESH_SECONDS, out, footer="Ctrl-C stops the pods and removes everything again.")
 
 
 def _as_it_should_be(pod: dict[str, Any]) -> bool:
@@ -248,7 +322,7 @@ def _wait_and_report(node: Run, out: Any) -> int:
         _wait_for(settled, READY_TIMEOUT_SECONDS, "the pods are not as they should be", node)
     except RunError as error:
         out.write(f"{pods_table(_pods(node) or {'pods': [], 'now': time.time()})}\n")
-        raise RunError(f"{error}; logs are in {node.state}") from None
+        raise error from None
     answer = ask(node.socket, "pods")
     out.write(pods_table(answer) + "\n")
     page = _fetch_page(_read_manifests(node.pods_dir), answer["pods"])
@@ -299,66 +373,45 @@ def _interruptible() -> Iterator[None]:
     def interrupt(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {name: signal.signal(name, interrupt) for name in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in _END_SIGNALS}
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def _cleanup(node: Run) -> Iterator[None]:
-    failed = True
+    keep_logs = True
     try:
         yield
-        failed = False
+        keep_logs = False
     except KeyboardInterrupt:
-        failed = False
+        keep_logs = False
         raise
     finally:
         # A second Ctrl-C must not leave half of the node behind.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in _END_SIGNALS}
         try:
-            _end(node, keep_logs=failed)
+            _end(node, keep_logs)
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _end(node: Run, keep_logs: bool) -> None:
+    _say("stopping the pods and removing everything")
     for manifest in node.pods_dir.glob("*"):
         manifest.unlink()
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
-        answer = _pods(node)
-        if answer is None or not answer["pods"]:
-            break
-        time.sleep(0.1)
-    for _, process in reversed(node.processes):
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    subprocess.run(["ip", "link", "delete", BRIDGE], check=False, capture_output=True)
-    if keep_logs:
-        for entry in node.state.iterdir():
-            if entry.suffix != ".log":
-                _remove_state(entry)
-    else:
-        _remove_state(node.state)
-
-
-def _remove_state(path: Path) -> None:
-    """Remove a tree of ours; mounts that an interrupted run left in it first."""
-    try:
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        mounts = []
-    for mount in sorted((item for item in mounts if Path(item).is_relative_to(path)), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    while time.monotonic() < deadline and (answer := _pods(node)) and answer["pods"]:
+        time.sleep(0.05)
+    for name, process in reversed(node.processes):
+        if name == "kubelet":  # the engine has nothing to save: its files go, too
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=20)
+    remove_leftovers(node.state, keep=frozenset({".log"}) if keep_logs else frozenset())
+    for _, process in node.processes:
+        process.wait()

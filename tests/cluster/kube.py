@@ -4,6 +4,7 @@ Commands inside pods are not run by `kubectl exec`: a pod's own script says what
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -397,8 +398,12 @@ def _paths_of(root: Path, gone: Json) -> list[str]:
         root / "var/lib/kubelet/pods" / uid,
         root / "var/log/pods" / f"{namespace}_{name}_{uid}",
         *(root / "var/log/containers").glob(f"{name}_{namespace}_*"),
-        *(root / "sys/fs/cgroup").glob(f"*/kubepods/**/pod{uid}"),
+        *(Path(top) for top, _, _ in os.walk(root / "sys/fs/cgroup") if top.endswith(f"/pod{uid}")),
     ]
     found = [f"path {p}" for p in candidates if p.is_symlink() or p.exists()]
-    shim = root / "var/lib/dockershim"
-    return found + [f"checkpoint {p}" for p in shim.rglob("*") if p.is_file() and uid.encode() in p.read_bytes()]
+    for top, _, names in os.walk(root / "var/lib/dockershim"):
+        for path in (Path(top, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):  # others' checkpoints come and go
+                if uid.encode() in path.read_bytes():
+                    found.append(f"checkpoint {path}")
+    return found

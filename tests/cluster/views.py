@@ -4,6 +4,7 @@ Taken out: times, addresses, identifiers, and the texts that come from a runtime
 are, in which order conditions stand, every reason and every word that the kubelet itself writes.
 """
 
+import json
 import re
 from typing import Any
 
@@ -92,3 +93,25 @@ def row(output: str, name: str) -> list[str]:
     line = next(line for line in output.splitlines() if line.startswith(f"{name} "))
     words = re.split(r"\s{2,}", re.sub(r" \(.* ago\)", "", text(line)))
     return [*words[:4], *words[5:]]
+
+
+def cannot_start(view: Json) -> Json:
+    """A view of a container that could not start: its reason and exit code are chosen by the runtime."""
+    plain = re.sub(r"ContainerCannotRun|StartError", "CANNOT START", json.dumps(view))
+    plain = re.sub(r'("exitCode": |Exit Code: +)12[678]', r"\g<1>125", plain)
+    made: Json = json.loads(plain)
+    return made
+
+
+def differences(got: Any, expected: Any, path: str = "") -> list[str]:
+    """Each difference in a line: where, what is there, what was expected."""
+    if isinstance(got, dict) and isinstance(expected, dict):
+        lines = [f"{path}.{k}: absent, expected {expected[k]!r}" for k in expected if k not in got]
+        lines += [f"{path}.{k}: {got[k]!r}, expected to be absent" for k in got if k not in expected]
+        return lines + [line for k in got if k in expected for line in differences(got[k], expected[k], f"{path}.{k}")]
+    if isinstance(got, list) and isinstance(expected, list) and len(got) == len(expected):
+        return [
+            line for i, pair in enumerate(zip(got, expected, strict=True))
+            for line in differences(*pair, f"{path}[{i}]")
+        ]  # fmt: skip
+    return [] if got == expected else [f"{path}: {got!r}, expected {expected!r}"]

@@ -90,11 +90,11 @@ async def test_crictl(fresh_node: ThrowawayNode) -> None:
 
         async def crictl(*words: str) -> str:
             endpoint = f"unix://{shim.socket}"
-            command = [builds.path("crictl"), "--runtime-endpoint", endpoint, "--image-endpoint", endpoint, *words]
-            return (await fresh_node.run(command)).stdout.strip()
+            flags = ["--runtime-endpoint", endpoint, "--image-endpoint", endpoint, "--timeout", "60s"]
+            return (await fresh_node.run([builds.path("crictl"), *flags, *words])).stdout.strip()
 
         metadata = {"name": "by-crictl", "namespace": "n", "uid": "u"}
-        pod = {"metadata": metadata, "log_directory": "/tmp/log", "linux": {}}
+        pod = {"metadata": metadata, "log_directory": "/run/crictl-logs", "linux": {}}
         container = {
             "metadata": {"name": "c"}, "image": {"image": BUSYBOX}, "log_path": "c.log", "linux": {},
             "command": ["sh", "-c", "echo said; sleep 1000"],

@@ -135,3 +135,17 @@ def test_a_bad_command_line_is_one_line(argument: str, said: str, tmp_path: str)
     assert done.returncode == 1
     assert said in done.stderr and "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+async def test_an_idle_dockershim_leaves_no_process(fresh_node: ThrowawayNode) -> None:
+    async with ShimUnderTest(fresh_node) as shim:
+        pod = shim.pod("last")
+        sandbox_id = await shim.run_pod(pod)
+        await shim.run_container(sandbox_id, pod, shim.container(COUNT))
+        assert await shim.stop() == 0
+        assert len(await shim.log_processes()) == 1  # the container goes on, and so does its log
+        await shim.start()
+        await shim.ready()
+        await shim.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id))
+        assert await shim.stop() == 0
+        assert await shim.log_processes() == []

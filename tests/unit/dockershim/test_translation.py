@@ -49,7 +49,7 @@ def test_names_are_those_of_cri_dockerd() -> None:
 
 def test_labels_come_back_as_they_went() -> None:
     pod = cri.PodSandboxConfig(metadata=POD, labels={"a": "b"}, annotations={"c": "d"})
-    labels = naming.sandbox_labels(pod, "hash")
+    labels = naming.sandbox_labels(pod, "hash", "crun")
     assert labels["io.kubernetes.docker.type"] == "podsandbox"
     assert labels["io.kubernetes.container.name"] == "POD"
     assert labels["annotation.c"] == "d"

@@ -1,0 +1,39 @@
+"""Tidying: one room that fails does not keep the others from it."""
+
+import pytest
+
+from cri.errors import UnavailableError
+from kubelet.api.meta import PodUID
+from kubelet.cgroups import CgroupError
+from kubelet.events import LogEventRecorder
+from kubelet.podmanager import PodManager
+from kubelet.podstatus import StatusManager
+from kubelet.upkeep import Tidier, Upkeep
+from kubelet.volumes.types import MountError, VolumeError
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError("disk"), UnavailableError("no runtime"), CgroupError("busy"), MountError(["v"], {}),
+        VolumeError("in use"),
+    ],
+)
+async def test_a_room_that_fails_is_told_about_and_spares_the_others(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[set[PodUID]] = []
+
+    async def fails(_: set[PodUID]) -> None:
+        raise failure
+
+    async def works(matter: set[PodUID]) -> None:
+        told.append(matter)
+
+    upkeep = Upkeep(
+        lambda _: None, StatusManager(None, PodManager()), LogEventRecorder(), None,
+        [Tidier("broken", fails), Tidier("fine", works)], lambda: 0.0,
+    )
+    await upkeep.tidy({PodUID("a")}, {PodUID("b")})
+    assert told == [{"a", "b"}]
+    assert "room=broken" in caplog.text
