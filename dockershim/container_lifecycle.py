@@ -6,7 +6,7 @@ from cri.errors import FailedPreconditionError
 from cri.v1 import api_pb2 as cri
 from dockershim import cgroup_files, resources
 from dockershim.engine import EngineClient, EngineConflictError, EngineError, EngineNotFoundError
-from dockershim.inventory import Inventory
+from dockershim.inventory import Change, Inventory
 from dockershim.ports import EngineState, LogPort
 from dockershim.records import ContainerRecord
 
@@ -26,6 +26,8 @@ class ContainerLifecycle:
             started = await self._refresh_quietly(record.id)
         if started is not None and started.extra_limits:
             await cgroup_files.apply(started.pid, cgroup_files.parse(started.extra_limits))
+        if started is not None and started.is_running:
+            self._inventory.tell_once(Change.STARTED, started)
 
     async def stop(self, container_id: str, grace_seconds: int) -> None:
         """Stop signal, SIGKILL after the grace; unknown and ended containers are stopped already."""

@@ -20,6 +20,7 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from cri.errors import NotFoundError
+from cri.v1 import api_pb2 as cri
 from dockershim import naming, records
 from dockershim.engine import EngineClient, EngineError, EngineEvent, EngineNotFoundError
 from dockershim.image_cache import ImageCache
@@ -41,7 +42,8 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """`record` is the newest known; for DELETED the last one."""
+    """`record` is the newest known; for DELETED the last one. `time_ns` is when it was told: what else is known of the
+    pod is at least as new, so that of two changes of one pod the later told is never the older one."""
 
     change: Change
     record: Record
@@ -75,6 +77,10 @@ class Inventory:
         self._exec_ends: dict[str, asyncio.Future[int]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._queues: dict[str, deque[EngineEvent]] = {}
+        self._looked_at: dict[str, int] = {}
+        """When the inspect began from which a record was made: events from before it are in the record."""
+        self._told: dict[tuple[str, Change], int] = {}
+        """The newest start and end that were told of each container, by their times."""
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -158,10 +164,19 @@ class Inventory:
         """Forget what clients have never been told of."""
         self._forget(container_id)
 
-    def tell(self, change: Change, record: Record, time_ns: int = 0) -> None:
-        news = RecordChange(change, record, time_ns or self._clock_ns())
+    def tell(self, change: Change, record: Record) -> None:
+        news = RecordChange(change, record, self._clock_ns())
         for listener in self._listeners:
             listener(news)
+
+    def tell_once(self, change: Change, record: Record) -> None:
+        """`tell`, unless that start or end of a container was told already, by a verb or by an event."""
+        if isinstance(record, ContainerRecord) and change in (Change.STARTED, Change.STOPPED):
+            at = record.status.started_at if change is Change.STARTED else record.status.finished_at
+            if at and self._told.get((record.id, change)) == at:
+                return
+            self._told[record.id, change] = at
+        self.tell(change, record)
 
     async def resync(self) -> None:
         """After a connect: the engine's list against ours; listeners hear what was missed meanwhile."""
@@ -227,7 +242,7 @@ class Inventory:
             self.forget(event.actor_id)
             return
         try:
-            record = await self.refresh(event.actor_id)
+            record = self._newer_than(event) or await self.refresh(event.actor_id)
         except EngineError as error:
             logger.warning("event not followed up container=%s action=%s error=%s", event.actor_id, event.action, error)
             return
@@ -237,7 +252,19 @@ class Inventory:
             return
         if isinstance(record, SandboxRecord) and change is not Change.STOPPED:
             return
-        self.tell(change, record, event.time_ns)
+        self.tell_once(change, record)
+
+    def _newer_than(self, event: EngineEvent) -> Record | None:
+        """The record, if it was made after the event and shows it: then nothing needs to be asked."""
+        record = self._known(event.actor_id)
+        if record is None or self._looked_at.get(event.actor_id, 0) <= event.time_ns:
+            return None
+        shown = {
+            "create": True,
+            "start": not isinstance(record, ContainerRecord) or record.status.state != cri.CONTAINER_CREATED,
+            "die": not record.is_running,
+        }
+        return record if shown.get(event.action) else None
 
     # exec
 
@@ -260,6 +287,9 @@ class Inventory:
         return self.sandboxes.get(container_id) or self.containers.get(container_id)
 
     def _forget(self, container_id: str) -> Record | None:
+        self._looked_at.pop(container_id, None)
+        for change in (Change.STARTED, Change.STOPPED):
+            self._told.pop((container_id, change), None)
         return self.sandboxes.pop(container_id, None) or self.containers.pop(container_id, None)
 
     def _lock(self, container_id: str) -> asyncio.Lock:

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 HOUSEKEEPING_SECONDS = 2.0
 """Least time between two passes that something asked for."""
+CALM_SECONDS, LOOK_FOR_CALM_SECONDS = 5.0, 0.1
+"""Tidying up waits this long, at most, for pods that are starting or ending: they go first. It looks that often."""
 HOUSEKEEPING_SAFETY_SECONDS = 60.0
 """A pass is made this often even if nobody asked for one."""
 
@@ -189,6 +191,7 @@ class SyncLoop:
                     await self._untidy.wait()
             except TimeoutError:
                 pass
+            await self._wait_for_calm()
             self._untidy.clear()
             self.last_turn = time.monotonic()
             if self._config.all_sources_seen():
@@ -198,6 +201,13 @@ class SyncLoop:
                 # Without every source's word a pod that is not wanted cannot be told from one not heard of yet.
                 await asyncio.sleep(HOUSEKEEPING_SECONDS)
                 self._untidy.set()
+
+    async def _wait_for_calm(self) -> None:
+        """Removing containers costs the engine as much as starting or stopping them, and nobody waits for it."""
+        for _ in range(round(CALM_SECONDS / LOOK_FOR_CALM_SECONDS)):
+            if not self._workers.busy():
+                return
+            await asyncio.sleep(LOOK_FOR_CALM_SECONDS)
 
     async def _tidy(self) -> None:
         """Kill what nobody wants, forget what is over, and let everybody clean up after pods that are gone."""

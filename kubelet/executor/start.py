@@ -122,7 +122,7 @@ class Starter:
     async def start(
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus,
         image: "asyncio.Task[ImageOutcome]", interrupt: Interrupt,
-    ) -> None:
+    ) -> ContainerID:
         """Start one container whose image is being made ready. Raises StartError, SyncInterruptedError."""
         pulled = await self._image(pod, item, image, interrupt)
         config = await self._config(pod, item, sandbox, runtime, pulled)
@@ -132,6 +132,7 @@ class Starter:
         log = Path(sandbox.config.log_directory, config.log_path)
         await asyncio.to_thread(self._link_log, pod, item.container.name, container_id, log)
         await self._post_start(pod, item, container_id, sandbox, interrupt)
+        return container_id
 
     async def _image(
         self, pod: Pod, item: ContainerToStart, image: "asyncio.Task[ImageOutcome]", interrupt: Interrupt

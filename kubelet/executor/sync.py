@@ -34,7 +34,7 @@ from kubelet.executor.start import (
 )
 from kubelet.podworkers import Interrupt, SyncInterruptedError
 from kubelet.timeline import Stage, Timeline
-from pleg.state import PodRuntimeStatus, SandboxID, sandbox_from_cri
+from pleg.state import ContainerID, PodRuntimeStatus, SandboxID, sandbox_from_cri
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,9 @@ class SyncOutcome:
     errors: list[str] = field(default_factory=list)
     retry_at: float | None = None
     acted: bool = False
+    killed: bool = False
+    """Something was stopped or removed, not only started."""
+    started: list[ContainerID] = field(default_factory=list)
 
     def container_failed(self, name: str, error: StartError) -> None:
         self.reasons[name] = (error.reason, error.message)
@@ -95,7 +98,10 @@ class PodExecutor:
         self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, interrupt: Interrupt
     ) -> SyncOutcome:
         """Do what the plan says. Failures of containers are in the outcome; raises SyncInterruptedError."""
-        outcome = SyncOutcome(acted=not actions.empty)
+        outcome = SyncOutcome(
+            acted=not actions.empty,
+            killed=bool(actions.to_kill or (actions.kill_pod and (runtime.sandboxes or runtime.containers))),
+        )
         if actions.create_sandbox and actions.sandbox_id:
             self._recorder.event(
                 pod_reference(pod), "Normal", "SandboxChanged",
@@ -258,7 +264,9 @@ class PodExecutor:
         async def start_one(item: ContainerToStart) -> None:
             nonlocal go_on
             try:
-                await self._starter.start(pod, item, sandbox, runtime, images[item.container.name], interrupt)
+                outcome.started.append(
+                    await self._starter.start(pod, item, sandbox, runtime, images[item.container.name], interrupt)
+                )
             except StartError as error:
                 outcome.container_failed(item.container.name, error)
                 if item.kind is ContainerKind.INIT and not is_sidecar(item.container):

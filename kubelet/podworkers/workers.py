@@ -154,6 +154,10 @@ class PodWorkers:
         worker = self._workers.get(uid)
         return worker is not None and not worker.work.phase.is_terminated
 
+    def busy(self) -> bool:
+        """Whether some worker is in the middle of a step."""
+        return any(worker.syncing_since is not None for worker in self._workers.values())
+
     def uids(self) -> Iterable[PodUID]:
         return tuple(self._workers)
 
