@@ -57,10 +57,7 @@ test-unit: $(STAMP)
 test-node: host-test $(STAMP)
 	@$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
 
-test-builds: host-test $(STAMP)
-	@$(BIN)/python -m conformance.builds
-
-cluster: host-test $(STAMP)
+test-cluster: builds
 	@$(BIN)/python -m pytest tests/cluster $(PYTEST_ARGS)
 
 lint: $(STAMP)
