@@ -180,7 +180,7 @@ def _remove_log_links(state: Path) -> None:
 
 
 def _remove_shim_sockets(state: Path) -> None:
-    """containerd's shims listen in /run/containerd/s, wherever its state is; it notes each address beside its bundle."""
+    """containerd's shims listen in /run/containerd/s, wherever its state is; it notes each address with its bundle."""
     for note in (state / "containerd-run").glob("io.containerd.runtime.v2.task/*/*/address"):
         with contextlib.suppress(OSError):
             Path(note.read_text().removeprefix("unix://")).unlink()
