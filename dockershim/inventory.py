@@ -8,7 +8,6 @@ Only this module writes records. A container is never said to have ended before 
 """
 
 import asyncio
-import contextlib
 import enum
 import logging
 import time
@@ -73,6 +72,8 @@ class Inventory:
         self._clock_ns = clock_ns
         self.sandboxes: dict[str, SandboxRecord] = {}
         self.containers: dict[str, ContainerRecord] = {}
+        self.unread: frozenset[str] = frozenset()
+        """Containers that the engine lists and could not show at the last resync: there, but of unknown kind."""
         self._listeners: list[Listener] = []
         self._exec_ends: dict[str, asyncio.Future[int]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -110,6 +111,10 @@ class Inventory:
         if found is None:
             raise NotFoundError(f"no such container: {container_id}")
         return found
+
+    def may_be_sandboxes(self) -> list[str]:
+        """Ids that what is kept per sandbox must not be removed for: running, ended, and those not read."""
+        return [*self.sandboxes, *self.unread]
 
     def containers_of(self, sandbox_id: str) -> list[ContainerRecord]:
         return [record for record in self.containers.values() if record.sandbox_id == sandbox_id]
@@ -185,15 +190,20 @@ class Inventory:
         }
         before: dict[str, Record] = {**self.sandboxes, **self.containers}
         limit = asyncio.Semaphore(_RESYNC_PARALLEL)
+        unread: set[str] = set()
 
         async def look(container_id: str) -> None:
             async with limit:
-                with contextlib.suppress(EngineError):
+                try:
                     await self.refresh(container_id)
+                except EngineError as error:
+                    unread.add(container_id)
+                    logger.warning("container not read container=%s error=%s", container_id, error)
 
         async with asyncio.TaskGroup() as group:
             for container_id in listed:
                 group.create_task(look(container_id))
+        self.unread = frozenset(unread)
         for container_id in before.keys() - listed.keys():
             self.forget(container_id)
         for container_id in listed:

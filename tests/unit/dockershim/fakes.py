@@ -13,6 +13,9 @@ class MemoryNetwork:
         self.attached: dict[str, tuple[str, ...]] = {}
         self.broken: NetworkError | None = None
         self.torn_down: list[str] = []
+        self.held: set[str] = set()
+        """Whose namespaces are kept open: of those that were set up here or asked for."""
+        self.collected = 0
         self.pod_cidr = ""
         self._next = 1
 
@@ -35,11 +38,14 @@ class MemoryNetwork:
         return NetworkStatus(True)
 
     async def addresses(self, pod: PodNetwork) -> tuple[str, ...]:
+        if pod.netns:
+            self.held.add(pod.sandbox_id)
         return self.attached.get(pod.sandbox_id, ())
 
     async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> None:
         for gone in self.attached.keys() - set(live_sandbox_ids):
             del self.attached[gone]
+        self.collected += 1
 
     def set_pod_cidr(self, cidr: str) -> None:
         self.pod_cidr = cidr
