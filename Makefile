@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gc
+# Where engines' programs, a Go that was installed by hand, and the Go of setup/go.py are.
+GO_CACHE := $(or $(PODWRIGHT_CACHE),$(HOME)/.cache/podwright)/go
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CACHE)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from dockershim.shim import Dockershim
 
 _METRICS = "metrics by CRI are not served by this version; the stats RPCs are"
-_STREAMING = "streaming (exec, attach, port-forward) is not served by this version; ExecSync and container logs are"
 
 
 class RuntimeService(cri_grpc.RuntimeServiceServicer):
@@ -140,13 +139,16 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
         return await self._shim.execs.exec_sync(request.container_id, list(request.cmd), timeout)
 
     async def Exec(self, request: cri.ExecRequest, context: Any) -> cri.ExecResponse:
-        raise UnimplementedError(_STREAMING)
+        self._shim.state.require()
+        return cri.ExecResponse(url=self._shim.streaming.exec(request))
 
     async def Attach(self, request: cri.AttachRequest, context: Any) -> cri.AttachResponse:
-        raise UnimplementedError(_STREAMING)
+        self._shim.state.require()
+        return cri.AttachResponse(url=self._shim.streaming.attach(request))
 
     async def PortForward(self, request: cri.PortForwardRequest, context: Any) -> cri.PortForwardResponse:
-        raise UnimplementedError(_STREAMING)
+        self._shim.state.require()
+        return cri.PortForwardResponse(url=self._shim.streaming.port_forward(request))
 
     async def CheckpointContainer(
         self, request: cri.CheckpointContainerRequest, context: Any

@@ -41,6 +41,9 @@ from dockershim.sandbox_stop import SandboxStopper
 from dockershim.service import ImageService, RuntimeService
 from dockershim.stats import Stats
 from dockershim.status import StatusReader
+from dockershim.streaming import StreamingServer
+from dockershim.streaming.portforward import PortForwarder
+from dockershim.streaming.remote import RemoteCommands
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +95,9 @@ class Dockershim:
         )
         self.sandbox_stopper = SandboxStopper(engine, state, inventory, network, checkpoints, files, self.containers)
         self.execs = ExecRunner(engine, state, inventory, cleanups)
+        self.streaming = StreamingServer(
+            RemoteCommands(engine, inventory, self.execs, cleanups), PortForwarder(inventory)
+        )
         self.disk = DiskUsage(engine, state, self.image_cache, inventory)
         self.stats = Stats(state, inventory, self.disk)
         self.status = StatusReader(state, inventory, checkpoints)
@@ -103,6 +109,7 @@ class Dockershim:
         """Serve until `stop`; `ready` is called when the socket answers. Raises OSError when it cannot be bound."""
         await self.checkpoints.load()
         await self.network.start()
+        await self.streaming.start()
         stream = EventStream(self.engine, self._connected, self.inventory.on_event, self._disconnected)
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -112,6 +119,7 @@ class Dockershim:
                 group.create_task(self._logs.run()),
                 group.create_task(stream.run()),
                 group.create_task(self._tidy_up()),
+                group.create_task(self.streaming.run()),
             ]
             try:
                 await self.server.start()

@@ -6,7 +6,8 @@
     NAT rules     those whose comment names our CNI network; a plugin that was never asked to delete leaves them
     cgroups       the pods' subtree, in every hierarchy
     settings      IPv4 forwarding, switched on by the bridge plugin
-    files         the links to our pods' logs; what engines put at fixed places, if it was not there before
+    files         the links to our pods' logs; shims' sockets; what engines put at fixed places,
+                  if it was not there before
 
 A run removes them when it ends, and the next run does when that one was killed. Everything is found by a name that
 only we use; nothing here touches another engine's, kubelet's or run's.
@@ -16,7 +17,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import time
@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "PODWRIGHT_RUN"
-"""The environment variable, holding the state directory, that every process of a run inherits."""
+"""The environment variable, holding a run's own random name, that every process of the run inherits."""
 CNI_NETWORK = "podwright-run"
 POD_BRIDGE = "podwright0"
 ENGINE_BRIDGE = "podwright1"
@@ -38,11 +38,13 @@ _FIXED_PLACES = tuple(map(Path, (
 )))  # fmt: skip
 """Inner ones before the directories that hold them."""
 _BEFORE = "before.json"
+_NAME = "run.name"
 _END_SECONDS = 10.0
 
 
-def remember_machine(state: Path) -> None:
-    """Note in `state` what `remove_leftovers` has to put back."""
+def remember(state: Path, name: str) -> None:
+    """Note in `state` the run's name and what `remove_leftovers` has to put back."""
+    (state / _NAME).write_text(name)
     (state / _BEFORE).write_text(json.dumps({
         "forwarding": _FORWARDING.read_text().strip(),
         "absent": [str(path) for path in _FIXED_PLACES if not path.exists()],
@@ -51,7 +53,7 @@ def remember_machine(state: Path) -> None:
 
 def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
     """End and remove everything of the run in `state`, save files of these suffixes; a second call finds nothing."""
-    _end_processes(state)
+    _end_processes(_name(state))
     _unmount(state)
     for bridge in (POD_BRIDGE, ENGINE_BRIDGE):
         if Path("/sys/class/net", bridge).exists():
@@ -59,8 +61,16 @@ def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
     _delete_rules()
     _remove_cgroups()
     _remove_log_links(state)
+    _remove_shim_sockets(state)
     _put_back(state)
     _remove_files(state, keep)
+
+
+def _name(state: Path) -> str:
+    try:
+        return (state / _NAME).read_text()
+    except OSError:
+        return ""
 
 
 def _quietly(*command: str) -> str:
@@ -74,19 +84,19 @@ def _quietly(*command: str) -> str:
 # Processes.
 
 
-def _end_processes(state: Path) -> None:
+def _end_processes(name: str) -> None:
     deadline = time.monotonic() + _END_SECONDS
-    while (pids := _processes(state)) and time.monotonic() < deadline:
+    while name and (pids := _processes(name)) and time.monotonic() < deadline:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 
-def _processes(state: Path) -> set[int]:
+def _processes(name: str) -> set[int]:
     """Living processes with our mark, and all that descend from them; never ourselves or one that we descend from."""
     parents = {pid: parent for pid, letter, parent in _process_table() if letter not in "ZX"}
-    mark = f"{MARK}={state}".encode()
+    mark = f"{MARK}={name}".encode()
     found = {pid for pid in parents if _carries(pid, mark)}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more
@@ -169,6 +179,13 @@ def _remove_log_links(state: Path) -> None:
                 link.unlink()
 
 
+def _remove_shim_sockets(state: Path) -> None:
+    """containerd's shims listen in /run/containerd/s, wherever its state is; it notes each address with its bundle."""
+    for note in (state / "containerd-run").glob("io.containerd.runtime.v2.task/*/*/address"):
+        with contextlib.suppress(OSError):
+            Path(note.read_text().removeprefix("unix://")).unlink()
+
+
 def _put_back(state: Path) -> None:
     try:
         before = json.loads((state / _BEFORE).read_text())
@@ -184,8 +201,12 @@ def _put_back(state: Path) -> None:
 
 
 def _remove_files(state: Path, keep: frozenset[str]) -> None:
-    for entry in state.iterdir() if state.is_dir() else ():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.suffix not in keep:
-            entry.unlink(missing_ok=True)
+    """Remove what is in `state`, save files of the suffixes `keep` and the directories that hold them."""
+    for directory, inner, names in os.walk(state, topdown=False):
+        for name in (*names, *(name for name in inner if Path(directory, name).is_symlink())):
+            if Path(name).suffix not in keep:
+                with contextlib.suppress(OSError):
+                    Path(directory, name).unlink()
+        if Path(directory) != state:
+            with contextlib.suppress(OSError):  # one that holds what is kept
+                Path(directory).rmdir()

@@ -17,6 +17,7 @@ import fcntl
 import http.client
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -36,7 +37,7 @@ from kubelet.operator.leftovers import (
     ENGINE_BRIDGE,
     MARK,
     POD_BRIDGE,
-    remember_machine,
+    remember,
     remove_leftovers,
 )
 from kubelet.operator.render import pods_table
@@ -69,6 +70,7 @@ class Run:
 
     manifests: Path
     state: Path = STATE_DIR
+    name: str = field(default_factory=lambda: secrets.token_hex(16))
     processes: list[tuple[str, "subprocess.Popen[bytes]"]] = field(default_factory=list)
 
     @property
@@ -90,7 +92,7 @@ class Run:
         """What every process of the run inherits: our mark, and a PATH on which an engine's programs are."""
         path = os.environ.get("PATH", "/usr/bin:/bin").split(os.pathsep)
         path += [directory for directory in SYSTEM_DIRS if directory not in path]
-        return os.environ | {MARK: str(self.state), "PATH": os.pathsep.join(path)}
+        return os.environ | {MARK: self.name, "PATH": os.pathsep.join(path)}
 
 
 def run(manifests: Path, out: Any = sys.stdout) -> int:
@@ -149,16 +151,18 @@ def _only_run(state: Path) -> Iterator[None]:
         if any(state.iterdir()):
             _say("removing what an earlier run left")
             remove_leftovers(state)
-        yield
-        with contextlib.suppress(OSError):
-            state.rmdir()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # it holds the logs of a run that failed
+                state.rmdir()
     finally:
         os.close(held)
 
 
 def _prepare(node: Run) -> None:
     """Directories, bridges and the configurations of network, engine and kubelet."""
-    remember_machine(node.state)
+    remember(node.state, node.name)
     for directory in (node.pods_dir, node.state / "cni", node.state / "kubelet", node.state / "logs"):
         directory.mkdir(parents=True)
     _write(node.state / "cni" / "10-podwright.conflist", {

@@ -196,8 +196,9 @@ async def test_killed_container_is_restarted_within_a_second_of_its_backoff(kube
 
 async def test_every_end_is_noticed(kube: Kube) -> None:
     """A burst of containers that end as soon as they have started: none of them runs on in the API."""
-    names = [f"quick-{i}" for i in range(20)]
-    pods = [pod(name, shell("one", "exit 0"), shell("two", "exit 0"), restartPolicy="Never") for name in names]
+    names = [f"quick-{i}" for i in range(25)]
+    containers = [shell(name, "exit 0") for name in ("one", "two", "three")]
+    pods = [pod(name, *containers, restartPolicy="Never") for name in names]
     await kube.apply(*pods)
     await kube.until_all(succeeded, *names)
 
