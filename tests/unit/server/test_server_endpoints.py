@@ -329,10 +329,6 @@ async def test_run_gives_the_combined_output(serving, runtime):
 
 async def test_what_this_node_does_not_do_yet_says_so(serving):
     async with serving() as up:
-        for path in ("/exec/default/web/c", "/attach/default/web/c", "/portForward/default/web"):
-            status, text = await up.ask(path, "POST")
-            assert status == 501 and "not available" in text
-            assert (await up.ask(path.replace("web", "none"), "POST")) == (404, "pod does not exist")
         assert (await up.ask("/checkpoint/default/web/c", "POST"))[0] == 500
         assert await up.ask("/checkpoint/default/web/d", "POST") == (404, "container d does not exist")
 
