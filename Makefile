@@ -18,6 +18,7 @@ help:
 	@echo "make cluster       a real control plane on this machine with this node in it; make cluster-down removes it"
 	@echo "make budgets       start-up time and memory of the agents, as SPEC.md promises them"
 	@echo "make bench         side by side with the upstream kubelet on containerd; writes SPEC.md"
+	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
 	@echo "make lint types contracts generate-check    the other checks of CI"
 
 host-run:
@@ -81,6 +82,10 @@ budgets: host-test $(STAMP)
 
 bench: builds
 	@$(BIN)/python -m conformance.bench
+
+# make conformance FOCUS='Probing container': upstream's node suite; a regular expression of spec names.
+conformance: host-test $(STAMP)
+	@$(BIN)/python -m conformance.node_e2e run $(if $(FOCUS),--focus '$(FOCUS)')
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

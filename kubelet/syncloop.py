@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from kubelet.admission import Rejection
-from kubelet.api.meta import PodUID, is_mirror, pod_key, pod_uid
+from kubelet.api.meta import PodUID, full_name, is_mirror, pod_key, pod_uid
 from kubelet.api.types import Pod
 from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
@@ -222,7 +222,10 @@ class SyncLoop:
         self._kill_orphans(wanted)
         possibly_running = {uid for uid in self._workers.uids() if self._workers.could_have_running_containers(uid)}
         await self._upkeep.tidy(wanted, possibly_running)
-        await self._upkeep.delete_mirrors(self._pods.orphaned_mirrors())
+        await self._upkeep.delete_mirrors([
+            mirror for mirror in self._pods.orphaned_mirrors()
+            if not self._workers.static_is_terminating(full_name(mirror))
+        ])
 
     def _kill_orphans(self, wanted: set[PodUID]) -> None:
         for status in self._runtime.cache:
