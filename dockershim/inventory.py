@@ -8,7 +8,6 @@ Only this module writes records. A container is never said to have ended before 
 """
 
 import asyncio
-import contextlib
 import enum
 import logging
 import time
@@ -73,6 +72,11 @@ class Inventory:
         self._clock_ns = clock_ns
         self.sandboxes: dict[str, SandboxRecord] = {}
         self.containers: dict[str, ContainerRecord] = {}
+        self.unread: frozenset[str] = frozenset()
+        """Containers that the engine lists and could not show at the last resync: there, but of unknown kind."""
+        self.coming_up: set[str] = set()
+        """Sandboxes that are announced and whose network does not stand yet: containers may be created in them, of
+        which clients hear together with the sandbox."""
         self._listeners: list[Listener] = []
         self._exec_ends: dict[str, asyncio.Future[int]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -111,6 +115,10 @@ class Inventory:
             raise NotFoundError(f"no such container: {container_id}")
         return found
 
+    def may_be_sandboxes(self) -> list[str]:
+        """Ids that what is kept per sandbox must not be removed for: running, ended, and those not read."""
+        return [*self.sandboxes, *self.unread]
+
     def containers_of(self, sandbox_id: str) -> list[ContainerRecord]:
         return [record for record in self.containers.values() if record.sandbox_id == sandbox_id]
 
@@ -128,6 +136,7 @@ class Inventory:
             return known if known is not None and suffices(known) else await self._refresh(container_id)
 
     async def _refresh(self, container_id: str) -> Record | None:
+        began = self._clock_ns()
         try:
             inspect = await self._engine.inspect_container(container_id)
         except EngineNotFoundError:
@@ -136,6 +145,7 @@ class Inventory:
         labels = inspect["Config"].get("Labels") or {}
         if naming.TYPE_LABEL not in labels:
             return None
+        self._looked_at[inspect["Id"]] = began
         if records.is_sandbox(labels):
             sandbox = records.to_sandbox(inspect)
             if sandbox is not None:
@@ -185,15 +195,20 @@ class Inventory:
         }
         before: dict[str, Record] = {**self.sandboxes, **self.containers}
         limit = asyncio.Semaphore(_RESYNC_PARALLEL)
+        unread: set[str] = set()
 
         async def look(container_id: str) -> None:
             async with limit:
-                with contextlib.suppress(EngineError):
+                try:
                     await self.refresh(container_id)
+                except EngineError as error:
+                    unread.add(container_id)
+                    logger.warning("container not read container=%s error=%s", container_id, error)
 
         async with asyncio.TaskGroup() as group:
             for container_id in listed:
                 group.create_task(look(container_id))
+        self.unread = frozenset(unread)
         for container_id in before.keys() - listed.keys():
             self.forget(container_id)
         for container_id in listed:
@@ -251,6 +266,8 @@ class Inventory:
         if record is None or change is None:
             return
         if isinstance(record, SandboxRecord) and change is not Change.STOPPED:
+            return
+        if isinstance(record, ContainerRecord) and record.sandbox_id in self.coming_up:
             return
         self.tell_once(change, record)
 
