@@ -5,8 +5,8 @@ timestamps); `1e3`, `0o17` and `1_000` are numbers; `y` and `n` are booleans lik
 only the first document of a file counts. Text that begins with `{` is JSON.
 """
 
-import math
 import json
+import math
 import re
 from collections.abc import Hashable
 from typing import Any, ClassVar
