@@ -330,13 +330,27 @@ def _user(inspect: records.JSON, known: ContainerRecord | None) -> ProcessUser |
         linux = known.status.user.linux
         return ProcessUser(linux.uid, linux.gid, tuple(linux.supplemental_groups))
     pid = int(inspect["State"].get("Pid") or 0)
-    if not pid:
-        return None
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text() if pid else ""
     except OSError:
-        return None
+        text = ""
+    if not text:
+        # It ended before anybody looked: what it was asked to run as.
+        return _configured_user(inspect)
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     return ProcessUser(
         int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1]), tuple(map(int, fields["Groups"].split()))
     )
+
+
+def _configured_user(inspect: records.JSON) -> ProcessUser | None:
+    """Ids that the configuration gives as numbers; None for names, which only the image's files could resolve, and for
+    containers that never ran."""
+    if inspect["State"].get("Status") == "created":
+        return None
+    uid, _, gid = str(inspect["Config"].get("User") or "0").partition(":")
+    if not uid.isdigit() or (gid and not gid.isdigit()):
+        return None
+    group = int(gid or 0)
+    extra = [int(item) for item in inspect["HostConfig"].get("GroupAdd") or () if str(item).isdigit()]
+    return ProcessUser(int(uid), group, tuple(sorted({group, *extra})))

@@ -9,11 +9,10 @@ from cri.errors import UnimplementedError
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim import container_view, sandbox_view
+from dockershim.list_stream import batches
 
 if TYPE_CHECKING:
     from dockershim.shim import Dockershim
-
-_METRICS = "metrics by CRI are not served by this version; the stats RPCs are"
 
 
 class RuntimeService(cri_grpc.RuntimeServiceServicer):
@@ -71,7 +70,8 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamPodSandboxes(
         self, request: cri.StreamPodSandboxesRequest, context: Any
     ) -> AsyncIterator[cri.StreamPodSandboxesResponse]:
-        yield cri.StreamPodSandboxesResponse(pod_sandboxes=self._sandboxes(request.filter))
+        for part in batches(self._sandboxes(request.filter)):
+            yield cri.StreamPodSandboxesResponse(pod_sandboxes=part)
 
     def _sandboxes(self, wanted: cri.PodSandboxFilter) -> list[cri.PodSandbox]:
         self._shim.state.require()
@@ -104,7 +104,8 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamContainers(
         self, request: cri.StreamContainersRequest, context: Any
     ) -> AsyncIterator[cri.StreamContainersResponse]:
-        yield cri.StreamContainersResponse(containers=self._containers(request.filter))
+        for part in batches(self._containers(request.filter)):
+            yield cri.StreamContainersResponse(containers=part)
 
     def _containers(self, wanted: cri.ContainerFilter) -> list[cri.Container]:
         self._shim.state.require()
@@ -168,7 +169,8 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamContainerStats(
         self, request: cri.StreamContainerStatsRequest, context: Any
     ) -> AsyncIterator[cri.StreamContainerStatsResponse]:
-        yield cri.StreamContainerStatsResponse(container_stats=await self._shim.stats.containers(request.filter))
+        for part in batches(await self._shim.stats.containers(request.filter)):
+            yield cri.StreamContainerStatsResponse(container_stats=part)
 
     async def PodSandboxStats(self, request: cri.PodSandboxStatsRequest, context: Any) -> cri.PodSandboxStatsResponse:
         return cri.PodSandboxStatsResponse(stats=await self._shim.stats.sandbox(request.pod_sandbox_id))
@@ -181,23 +183,24 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamPodSandboxStats(
         self, request: cri.StreamPodSandboxStatsRequest, context: Any
     ) -> AsyncIterator[cri.StreamPodSandboxStatsResponse]:
-        yield cri.StreamPodSandboxStatsResponse(pod_sandbox_stats=await self._shim.stats.sandboxes(request.filter))
+        for part in batches(await self._shim.stats.sandboxes(request.filter)):
+            yield cri.StreamPodSandboxStatsResponse(pod_sandbox_stats=part)
 
     async def ListMetricDescriptors(
         self, request: cri.ListMetricDescriptorsRequest, context: Any
     ) -> cri.ListMetricDescriptorsResponse:
-        raise UnimplementedError(_METRICS)
+        return cri.ListMetricDescriptorsResponse(descriptors=self._shim.metrics.descriptors())
 
     async def ListPodSandboxMetrics(
         self, request: cri.ListPodSandboxMetricsRequest, context: Any
     ) -> cri.ListPodSandboxMetricsResponse:
-        raise UnimplementedError(_METRICS)
+        return cri.ListPodSandboxMetricsResponse(pod_metrics=await self._shim.metrics.pods())
 
     async def StreamPodSandboxMetrics(
         self, request: cri.StreamPodSandboxMetricsRequest, context: Any
     ) -> AsyncIterator[cri.StreamPodSandboxMetricsResponse]:
-        raise UnimplementedError(_METRICS)
-        yield  # an async generator, as the stream's caller expects
+        for part in batches(await self._shim.metrics.pods()):
+            yield cri.StreamPodSandboxMetricsResponse(pod_sandbox_metrics=part)
 
     async def GetContainerEvents(
         self, request: cri.GetEventsRequest, context: Any
@@ -216,7 +219,8 @@ class ImageService(cri_grpc.ImageServiceServicer):
     async def StreamImages(
         self, request: cri.StreamImagesRequest, context: Any
     ) -> AsyncIterator[cri.StreamImagesResponse]:
-        yield cri.StreamImagesResponse(images=await self._shim.images.list_images(request.filter.image.image))
+        for part in batches(await self._shim.images.list_images(request.filter.image.image)):
+            yield cri.StreamImagesResponse(images=part)
 
     async def ImageStatus(self, request: cri.ImageStatusRequest, context: Any) -> cri.ImageStatusResponse:
         return cri.ImageStatusResponse(image=await self._shim.images.status(request.image.image))

@@ -33,6 +33,7 @@ from dockershim.inventory import Inventory
 from dockershim.logs import LogError, LogTarget
 from dockershim.network import NetworkError, NetworkPlugin
 from dockershim.pause.image import PauseImage
+from dockershim.pod_metrics import PodMetrics
 from dockershim.ports import Cleanups, EngineState
 from dockershim.records import SandboxRecord
 from dockershim.runtime_info import RuntimeInfo
@@ -101,6 +102,7 @@ class Dockershim:
         )
         self.disk = DiskUsage(engine, state, self.image_cache, inventory)
         self.stats = Stats(state, inventory, self.disk)
+        self.metrics = PodMetrics(state, inventory, self.disk)
         self.status = StatusReader(state, inventory, checkpoints)
         self.server = CriServer(settings.listen, to_cri_error, observe)
         cri_grpc.add_RuntimeServiceServicer_to_server(RuntimeService(self), self.server.grpc)

@@ -110,6 +110,11 @@ class Stream:
         self._connection.flush()
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands; the stream itself may have been cut off."""
+        return not self._connection.gone
+
+    @property
     def is_over_limit(self) -> bool:
         return self._held > STREAM_BYTES
 
