@@ -73,6 +73,9 @@ class Inventory:
         self.containers: dict[str, ContainerRecord] = {}
         self.unread: frozenset[str] = frozenset()
         """Containers that the engine lists and could not show at the last resync: there, but of unknown kind."""
+        self.coming_up: set[str] = set()
+        """Sandboxes that are announced and whose network does not stand yet: containers may be created in them, of
+        which clients hear together with the sandbox."""
         self._listeners: list[Listener] = []
         self._exec_ends: dict[str, asyncio.Future[int]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -132,6 +135,7 @@ class Inventory:
             return known if known is not None and suffices(known) else await self._refresh(container_id)
 
     async def _refresh(self, container_id: str) -> Record | None:
+        began = self._clock_ns()
         try:
             inspect = await self._engine.inspect_container(container_id)
         except EngineNotFoundError:
@@ -140,6 +144,7 @@ class Inventory:
         labels = inspect["Config"].get("Labels") or {}
         if naming.TYPE_LABEL not in labels:
             return None
+        self._looked_at[inspect["Id"]] = began
         if records.is_sandbox(labels):
             sandbox = records.to_sandbox(inspect)
             if sandbox is not None:
@@ -262,6 +267,8 @@ class Inventory:
         if record is None or change is None:
             return
         if isinstance(record, SandboxRecord) and change is not Change.STOPPED:
+            return
+        if isinstance(record, ContainerRecord) and record.sandbox_id in self.coming_up:
             return
         self.tell_once(change, record)
 

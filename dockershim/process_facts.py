@@ -11,21 +11,31 @@ PROC = Path("/proc")
 
 
 def user(inspect: JSON, known: ContainerRecord | None, proc: Path = PROC) -> ProcessUser | None:
-    """Numeric ids of the first process."""
+    """Numeric ids of the first process; of one that ended before anybody looked, what it was asked to run as."""
     if known is not None and known.status.HasField("user"):
         linux = known.status.user.linux
         return ProcessUser(linux.uid, linux.gid, tuple(linux.supplemental_groups))
     pid = int(inspect["State"].get("Pid") or 0)
-    if not pid:
-        return None
-    try:
-        text = (proc / str(pid) / "status").read_text()
-    except OSError:
-        return None
+    text = _read(proc / str(pid) / "status") if pid else ""
+    if not text:
+        return _configured_user(inspect)
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     return ProcessUser(
         int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1]), tuple(map(int, fields["Groups"].split()))
     )
+
+
+def _configured_user(inspect: JSON) -> ProcessUser | None:
+    """Ids that the configuration gives as numbers; None for names, which only the image's files could resolve, and for
+    containers that never ran."""
+    if inspect["State"].get("Status") == "created":
+        return None
+    uid, _, gid = str(inspect["Config"].get("User") or "0").partition(":")
+    if not uid.isdigit() or (gid and not gid.isdigit()):
+        return None
+    group = int(gid or 0)
+    extra = [int(item) for item in inspect["HostConfig"].get("GroupAdd") or () if str(item).isdigit()]
+    return ProcessUser(int(uid), group, tuple(sorted({group, *extra})))
 
 
 def upper_dir(inspect: JSON, known: ContainerRecord | None, proc: Path = PROC) -> str:

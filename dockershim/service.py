@@ -4,6 +4,7 @@
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from cri.client import SANDBOX_ID_METADATA, SANDBOX_IPS_METADATA
 from cri.errors import UnimplementedError
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
@@ -40,7 +41,12 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     # sandboxes
 
     async def RunPodSandbox(self, request: cri.RunPodSandboxRequest, context: Any) -> cri.RunPodSandboxResponse:
-        sandbox_id = await self._shim.sandbox_runner.run(request.config, request.runtime_handler)
+        async def announce(sandbox_id: str) -> None:
+            await context.send_initial_metadata(((SANDBOX_ID_METADATA, sandbox_id),))
+
+        sandbox_id = await self._shim.sandbox_runner.run(request.config, request.runtime_handler, announce)
+        if (checkpoint := self._shim.checkpoints.get(sandbox_id)) is not None:
+            context.set_trailing_metadata(((SANDBOX_IPS_METADATA, ",".join(checkpoint.ips)),))
         return cri.RunPodSandboxResponse(pod_sandbox_id=sandbox_id)
 
     async def StopPodSandbox(self, request: cri.StopPodSandboxRequest, context: Any) -> cri.StopPodSandboxResponse:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from kubelet.admission import Rejection
-from kubelet.api.meta import PodUID, is_mirror, pod_key, pod_uid
+from kubelet.api.meta import PodUID, full_name, is_mirror, pod_key, pod_uid
 from kubelet.api.types import Pod
 from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
@@ -52,13 +52,13 @@ class RuntimeView(Protocol):
 
 
 class Upkeep(Protocol):
-    """What the rest of the agent has to forget or tidy when pods go; given all pods that still matter."""
+    """What the rest of the agent has to forget or tidy when pods go; it asks which pods matter when it acts."""
 
     def reject(self, pod: Pod, rejection: Rejection) -> None: ...
 
     def admit(self, pod: Pod) -> Rejection | None: ...
 
-    async def tidy(self, wanted: set[PodUID], possibly_running: set[PodUID]) -> None: ...
+    async def tidy(self, matter: Callable[[], set[PodUID]]) -> None: ...
 
     async def delete_mirrors(self, mirrors: list[Pod]) -> None: ...
 
@@ -220,9 +220,16 @@ class SyncLoop:
             if uid not in wanted and worker and not worker.work.phase.termination_requested:
                 self._workers.update(PodUpdate(UpdateKind.KILL, worker.work.pod))
         self._kill_orphans(wanted)
-        possibly_running = {uid for uid in self._workers.uids() if self._workers.could_have_running_containers(uid)}
-        await self._upkeep.tidy(wanted, possibly_running)
-        await self._upkeep.delete_mirrors(self._pods.orphaned_mirrors())
+        await self._upkeep.tidy(self._matter)
+        await self._upkeep.delete_mirrors([
+            mirror for mirror in self._pods.orphaned_mirrors()
+            if not self._workers.static_is_terminating(full_name(mirror))
+        ])
+
+    def _matter(self) -> set[PodUID]:
+        """Pods that are wanted or may have something running."""
+        running = {uid for uid in self._workers.uids() if self._workers.could_have_running_containers(uid)}
+        return running | {pod_uid(pod) for pod in self._pods.pods()}
 
     def _kill_orphans(self, wanted: set[PodUID]) -> None:
         for status in self._runtime.cache:

@@ -81,7 +81,7 @@ class AgentView:
             return False
         except CriError:
             return True
-        return response.status.state == cri.CONTAINER_RUNNING
+        return response.status.state in (cri.CONTAINER_CREATED, cri.CONTAINER_RUNNING)
 
 
 class SettingsView:

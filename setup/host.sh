@@ -25,6 +25,7 @@ docker-registry:docker-registry:a registry on loopback for pull tests
 unshare:util-linux:throw-away nodes
 /usr/include/seccomp.h:libseccomp-dev:to build runc
 make:make:to build the engine and its peers
+curl:curl:a program of the images of the node suite
 git:git:to build Go modules
 ps:procps:process listings in tests
 '

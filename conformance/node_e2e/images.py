@@ -84,6 +84,7 @@ def _agnhost(base: Mapping[str, File], name: str) -> Image:
     files = {
         **base,
         **with_libraries(Path("/usr/bin/curl")),
+        **with_libraries(Path("/bin/bash")),
         **{file: File((source / file).read_bytes(), mode=0o644) for file in AGNHOST_FILES},
         "agnhost": File(builds.path("agnhost").read_bytes()),
         "agnhost-2": File(link="agnhost"),

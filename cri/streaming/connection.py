@@ -63,12 +63,12 @@ class Stream:
         self._writable = asyncio.Event()
 
     async def read(self) -> bytes:
-        """The next piece, empty at the end. Raises StreamClosedError when the stream was cut off."""
+        """The next piece, empty at the end. Raises StreamClosedError when the stream was cut off, behind what came."""
         while not self._inbox:
-            if self._failure:
-                raise StreamClosedError(self._failure)
             if self._ended:
                 return b""
+            if self._failure:
+                raise StreamClosedError(self._failure)
             self._readable.clear()
             await self._readable.wait()
         data = self._inbox.popleft()
@@ -103,10 +103,16 @@ class Stream:
         self._connection.machine.reset(self.id)
         self._connection.flush()
         self._fail("reset by us")
+        self._discard()
 
     def accept(self) -> None:
         self._connection.machine.accept(self.id)
         self._connection.flush()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands; the stream itself may have been cut off."""
+        return not self._connection.gone
 
     @property
     def is_over_limit(self) -> bool:
@@ -124,14 +130,13 @@ class Stream:
     def _fail(self, reason: str) -> None:
         if not self._failure:
             self._failure = reason
-            self._connection._taken(self, self._held)
-            self._inbox.clear()
-            self._held = 0
-            self._wake()
+            self._readable.set()
+            self._writable.set()
 
-    def _wake(self) -> None:
-        self._readable.set()
-        self._writable.set()
+    def _discard(self) -> None:
+        held, self._held = self._held, 0
+        self._inbox.clear()
+        self._connection._taken(self, held)
 
 
 class Connection:
@@ -162,6 +167,7 @@ class Connection:
         """Nobody reads or writes this stream any more."""
         if self._streams.pop(stream.id, None) is not None:
             stream._fail("done with")
+            stream._discard()
 
     async def run(self, on_open: Callable[[Stream], None] | None = None) -> str:
         """Read until the connection ends; the reason why. Every stream that still stands has then failed."""

@@ -158,14 +158,17 @@ class RemoteCommands:
 
 
 async def _copy_stdin(stream: Stream, writer: asyncio.StreamWriter) -> None:
-    """Until the client has sent all, then half-close; what the command does not take any more is dropped."""
+    """Until the client has sent all, then half-close; what the command does not take any more is dropped.
+
+    A client that has gone is no end of input: the command would take what it has for the whole.
+    """
     open_end = True
     try:
         while data := await stream.read():
             if open_end:
                 open_end = await _write(writer, data)
     except StreamClosedError:
-        pass
+        open_end = open_end and stream.is_connected
     if open_end and not writer.is_closing() and writer.can_write_eof():
         try:
             writer.write_eof()

@@ -21,7 +21,7 @@ from cri.streaming.http1 import (
     parse_request,
     split_head,
 )
-from cri.streaming.remotecommand import FROM_CLIENT, Kind, Outcome
+from cri.streaming.remotecommand import FROM_CLIENT, Kind
 from cri.streaming.spdy import Session
 from cri.v1 import api_pb2 as cri
 from dockershim.streaming.portforward import ForwardRequest, PortForwarder
@@ -234,8 +234,8 @@ class StreamingServer:
             logger.info("Client did not open its streams in time container=%s", request.container_id)
             return
         error = streams[Kind.ERROR]
-        outcome: Outcome = await self._remote.run(request, streams)
         try:
+            outcome = await self._remote.run(request, streams)
             text = remotecommand.encode_outcome(outcome, as_status=is_status)
             if text:
                 await error.write(text)

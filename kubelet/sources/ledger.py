@@ -54,6 +54,10 @@ class Ledger:
         entry = self._entries.get(location)
         return entry.content if entry else None
 
+    def contents(self) -> dict[str, bytes]:
+        """What was last read, by location."""
+        return {location: entry.content for location, entry in self._entries.items()}
+
     def problems(self) -> list[ManifestProblem]:
         broken = [entry.problem for entry in self._entries.values() if entry.problem is not None]
         return [*broken, *self._names.values()]

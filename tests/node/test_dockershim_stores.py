@@ -6,31 +6,18 @@ from collections.abc import AsyncIterator
 import grpc.aio
 import pytest
 import pytest_asyncio
-from conftest import node_images
-from shim_under_test import BUSYBOX, ShimUnderTest
+from shim_under_test import BUSYBOX, STORES, ShimUnderTest, node_with_store
 
-from conformance import builds, images
 from conformance.throwaway import ThrowawayNode
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 
-STORES = {
-    "20.10-graph": ("20.10", ()),
-    "29-graph": ("29", ()),
-    "29-containerd": ("29", ("--storage-driver=overlayfs", "--feature=containerd-snapshotter=true")),
-}
 MIB = 1 << 20
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=STORES)
 async def node(request: pytest.FixtureRequest) -> AsyncIterator[ThrowawayNode]:
-    engine, arguments = STORES[request.param]
-    if engine == "29":
-        builds.ensure(["moby", "containerd", "runc"])
-    name = f"node-test-store-{request.param.replace('.', '-')}"
-    async with ThrowawayNode(name, engine=engine, engine_args=arguments) as made:
-        await made.write_cni()
-        await images.load_into_engine(made.docker_socket, node_images())
+    async with node_with_store(request.param, "node-test-store") as made:
         yield made
 
 

@@ -62,7 +62,15 @@ def test_users(tmp_path: Path) -> None:
     assert found == records.ProcessUser(2, 6, (9, 10))
     known = records.to_container(inspect(7), None, found)
     assert process_facts.user(inspect(0), known, tmp_path) == found
-    assert process_facts.user(inspect(8), None, tmp_path) is None
+    gone = inspect(8)
+    assert process_facts.user(gone, None, tmp_path) == records.ProcessUser(0, 0, (0,))
+    gone["Config"], gone["HostConfig"] = {"User": "5:6"}, {"GroupAdd": ["9"]}
+    assert process_facts.user(gone, None, tmp_path) == records.ProcessUser(5, 6, (6, 9))
+    gone["Config"] = {"User": "www"}
+    assert process_facts.user(gone, None, tmp_path) is None
+    never = inspect(0)
+    never["State"] = {"Status": "created", "Running": False}
+    assert process_facts.user(never, None, tmp_path) is None
 
 
 def test_a_tree_is_measured_with_its_inodes(tmp_path: Path) -> None:

@@ -183,3 +183,41 @@ async def test_nothing_is_collected_while_the_engine_is_away(world: ShimInMemory
     await asyncio.sleep(0.05)
     assert world.network.collected == before and "whose" in world.network.attached
     gate.set()
+
+
+async def test_containers_are_created_while_their_sandbox_comes_up(world: ShimInMemory) -> None:
+    """The id is told ahead of the answer; nobody hears of either before the network stands."""
+    gate = world.network.gate = asyncio.Event()
+    announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    seen: list[cri.ContainerEventResponse] = []
+
+    async def follow() -> None:
+        async for event in world.runtime.events():
+            seen.append(event)  # noqa: PERF401
+
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(follow())
+        await asyncio.sleep(0.05)
+        running = group.create_task(
+            world.runtime.run_pod_sandbox(cri.RunPodSandboxRequest(config=world.pod()), announced.set_result)
+        )
+        container_id = await world.create(await announced)
+        await asyncio.sleep(0.05)
+        assert not running.done() and not seen
+        gate.set()
+        made = await running
+        await wait_for(lambda: len(seen) == 2)
+        following.cancel()
+    assert made.id == announced.result() and made.ips == ("10.0.0.1",)
+    assert [event.container_event_type for event in seen] == [cri.CONTAINER_CREATED_EVENT, cri.CONTAINER_STARTED_EVENT]
+    assert [status.id for status in seen[-1].containers_statuses] == [container_id]
+    assert world.shim.inventory.coming_up == set()
+
+
+async def test_a_sandbox_that_does_not_come_up_takes_no_containers_any_more(world: ShimInMemory) -> None:
+    world.network.broken = NetworkNotReadyError("no network")
+    announced: list[str] = []
+    with pytest.raises(errors.CriError, match="no network"):
+        await world.runtime.run_pod_sandbox(cri.RunPodSandboxRequest(config=world.pod()), announced.append)
+    with pytest.raises(errors.NotFoundError):
+        await world.create(announced[0])

@@ -327,11 +327,11 @@ async def test_run_gives_the_combined_output(serving, runtime):
         assert status == 500 and "exited with 3" in text
 
 
-async def test_streams_of_pods_that_are_not_there_are_not_found(serving):
+async def test_streams_without_a_runtime_say_so(serving):
     async with serving() as up:
-        for path in ("/exec/default/none/c?command=x&output=1", "/attach/default/none/c?output=1",
-                     "/portForward/default/none"):
-            assert await up.ask(path, "POST") == (404, "pod does not exist")
+        for path in ("/exec/default/web/c?command=x&output=1", "/attach/default/web/c?output=1",
+                     "/portForward/default/web"):
+            assert await up.ask(path, "POST") == (500, "no container runtime is connected")
 
 
 async def test_checkpoint_is_not_supported_and_says_so(serving):
