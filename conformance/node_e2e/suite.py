@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from conformance import builds
-from conformance.node_e2e.node import BIN, WORK, SuiteNode
+from conformance.node_e2e.node import BIN, NODE_NAME, WORK, SuiteNode
 from conformance.node_e2e.results import Result, parse_report, spec_file, spec_name
 from conformance.throwaway import NODE_PATH, NodeError, NodeProcess
 
-NODE_NAME = "e2e-node"
 REPORT = "report.json"
 SUITE_TIMEOUT = "3h"
 INTERRUPT_GRACE_SECONDS = 120.0
