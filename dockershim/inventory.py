@@ -14,16 +14,15 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from cri.errors import NotFoundError
 from cri.v1 import api_pb2 as cri
-from dockershim import naming, records
+from dockershim import naming, process_facts, records
 from dockershim.engine import EngineClient, EngineError, EngineEvent, EngineNotFoundError
 from dockershim.image_cache import ImageCache
-from dockershim.records import ContainerRecord, ProcessUser, SandboxRecord
+from dockershim.records import ContainerRecord, SandboxRecord
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +155,9 @@ class Inventory:
     async def _remember_container(self, inspect: records.JSON) -> ContainerRecord | None:
         known = self.containers.get(inspect["Id"])
         image = await self._images.facts(inspect.get("Image") or "")
-        record = records.to_container(inspect, image, _user(inspect, known), self._own_files)
+        record = records.to_container(
+            inspect, image, process_facts.user(inspect, known), self._own_files, process_facts.upper_dir(inspect, known)
+        )
         if record is None:
             return None
         if known is not None and known.is_running and not record.is_running:
@@ -322,35 +323,3 @@ def _lookup(known: dict[str, T], identifier: str) -> T | None:
         return exact
     matches = [key for key in known if key.startswith(identifier)]
     return known[matches[0]] if len(matches) == 1 else None
-
-
-def _user(inspect: records.JSON, known: ContainerRecord | None) -> ProcessUser | None:
-    """Ids of the first process; they are read once and kept when it is gone. /proc is memory, not disk."""
-    if known is not None and known.status.HasField("user"):
-        linux = known.status.user.linux
-        return ProcessUser(linux.uid, linux.gid, tuple(linux.supplemental_groups))
-    pid = int(inspect["State"].get("Pid") or 0)
-    try:
-        text = Path(f"/proc/{pid}/status").read_text() if pid else ""
-    except OSError:
-        text = ""
-    if not text:
-        # It ended before anybody looked: what it was asked to run as.
-        return _configured_user(inspect)
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return ProcessUser(
-        int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1]), tuple(map(int, fields["Groups"].split()))
-    )
-
-
-def _configured_user(inspect: records.JSON) -> ProcessUser | None:
-    """Ids that the configuration gives as numbers; None for names, which only the image's files could resolve, and for
-    containers that never ran."""
-    if inspect["State"].get("Status") == "created":
-        return None
-    uid, _, gid = str(inspect["Config"].get("User") or "0").partition(":")
-    if not uid.isdigit() or (gid and not gid.isdigit()):
-        return None
-    group = int(gid or 0)
-    extra = [int(item) for item in inspect["HostConfig"].get("GroupAdd") or () if str(item).isdigit()]
-    return ProcessUser(int(uid), group, tuple(sorted({group, *extra})))

@@ -71,6 +71,8 @@ class ManifestProblem:
     since: float
     keeps_running: bool = False
     """An earlier, good version of the manifest stays in force."""
+    pod: PodUID | None = None
+    """The pod that goes on as that version says, where it is one."""
 
     @property
     def where(self) -> str:
