@@ -6,6 +6,9 @@
 
 The shares of the burstable tier follow every pod that comes or goes, so nothing is polled. With cgroupsPerQOS off,
 nothing is made and pods get no parent (pkg/kubelet/cm/{pod,qos}_container_manager_linux.go).
+
+With the systemd driver every cgroup is a slice: systemd starts, limits and stops it, and the kernel's files get the
+same values and those that systemd has no words for.
 """
 
 import asyncio
@@ -16,11 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod
 from kubelet.cgroups.errors import CgroupError
 from kubelet.cgroups.names import CgroupDriver, CgroupName, from_path, pod_name, qos_names, root_name, to_path, uid_of
+from kubelet.cgroups.slices import whole_percent
+from kubelet.cgroups.systemd import SystemdSlices
 from kubelet.cgroups.trees import CgroupTree, detect_tree
 from kubelet.cgroups.values import DEFAULT_PERIOD, MIN_SHARES, CgroupValues, cpu_shares, milli, pod_values
 from kubelet.resources import BEST_EFFORT, BURSTABLE, pod_requests, qos_class
@@ -46,12 +52,23 @@ class CgroupSettings:
     hugepage_sizes: tuple[int, ...] = ()
 
 
+class Slices(Protocol):
+    """The units of the systemd driver, by the path of their cgroup. Idempotent. Raises CgroupError."""
+
+    async def ensure(self, path: str, values: CgroupValues) -> None: ...
+
+    async def update(self, path: str, values: CgroupValues) -> None: ...
+
+    async def stop(self, path: str) -> None: ...
+
+
 class PodCgroups:
-    """`tree` is this machine's own by default, found at start; `kill` sends a signal to a process."""
+    """`tree` is this machine's own by default, found at start, and so are the systemd driver's `slices`; `kill` sends a
+    signal to a process."""
 
     def __init__(self, settings: CgroupSettings, tree: CgroupTree | None = None,
-                 kill: Callable[[int, int], None] = os.kill) -> None:
-        self._settings, self._given_tree, self._kill = settings, tree, kill
+                 kill: Callable[[int, int], None] = os.kill, slices: Slices | None = None) -> None:
+        self._settings, self._given_tree, self._kill, self._slices = settings, tree, kill, slices
         self._root = root_name(settings.root)
         self._pods: dict[PodUID, CgroupName] = {}
         self._burstable: dict[PodUID, int] = {}
@@ -71,25 +88,26 @@ class PodCgroups:
             self._settings = replace(self._settings, driver=driver)
         if not self._settings.per_qos:
             return
-        if self._settings.driver is not CgroupDriver.CGROUPFS:
-            raise CgroupError('cgroupDriver "systemd" is not served by this agent yet: set cgroupDriver: cgroupfs here '
-                              "and in the runtime")
+        if self._settings.driver is CgroupDriver.CGROUPFS:
+            self._slices = None
+        elif self._slices is None:
+            self._slices = SystemdSlices(unified=self._tree.unified)
         unbounded = dict.fromkeys(self._settings.hugepage_sizes, UNLIMITED)
         tiers = {self._root: pods_limit or CgroupValues(),
                  **{name: CgroupValues(shares=MIN_SHARES, hugepages=unbounded)
                     for name in qos_names(self._root).values()}}
         for name, values in tiers.items():
-            await asyncio.to_thread(self._tree.create, self._path(name), values)
+            await self._create(self._path(name), values)
         self._shares_written = MIN_SHARES
         self._pods = await asyncio.to_thread(self._on_disk)
 
     async def set_pods_limit(self, values: CgroupValues) -> None:
         """What all pods together may use has changed. Raises CgroupError."""
         if self._settings.per_qos:
-            await asyncio.to_thread(self._tree.update, self._path(self._root), values)
+            await self._update(self._path(self._root), values)
 
     def parent(self, pod: Pod) -> str:
-        """CRI's cgroup_parent."""
+        """CRI's cgroup_parent: the whole path with both drivers; runtimes take a slice's name from its end."""
         return self._path(pod_name(self._root, pod)) if self._settings.per_qos else ""
 
     async def ensure(self, pod: Pod) -> None:
@@ -100,7 +118,8 @@ class PodCgroups:
         settings = self._settings
         if self._pods.get(uid) != name or not await asyncio.to_thread(self._tree.exists, self._path(name)):
             values = pod_values(pod, cfs_quota=settings.cfs_quota, period=settings.cfs_period, pids=settings.pids_limit)
-            await asyncio.to_thread(self._tree.create, self._path(name), values)
+            none = dict.fromkeys(settings.hugepage_sizes, 0)
+            await self._create(self._path(name), replace(values, hugepages=none | values.hugepages))
             self._pods[uid] = name
         if qos_class(pod) == BURSTABLE:
             self._burstable[uid] = milli(pod_requests(pod).get("cpu", Fraction(0)))
@@ -116,30 +135,51 @@ class PodCgroups:
         self._burstable.pop(uid, None)
         await self._update_tiers()
 
-    async def sweep(self, live: set[PodUID]) -> set[PodUID]:
-        """Remove the cgroups of pods that nobody knows any more; returns whose they were."""
+    async def sweep(self, live: Callable[[], set[PodUID]]) -> set[PodUID]:
+        """Remove the cgroups of pods that nobody knows any more; returns whose they were.
+
+        `live` is asked before each removal, which kills what runs in the group: a pod may come at any time."""
         if not self._settings.per_qos:
             return set()
-        orphans = {uid: name for uid, name in (await asyncio.to_thread(self._on_disk)).items() if uid not in live}
-        for uid in orphans:
+        removed: set[PodUID] = set()
+        for uid in await asyncio.to_thread(self._on_disk):
+            if uid in live():
+                continue
+            removed.add(uid)
             try:
                 await self.remove(uid)
             except CgroupError as error:
                 logger.warning("cannot remove the cgroup of a pod that is gone: %s pod_uid=%s", error, uid)
-        return set(orphans)
+        return removed
 
     async def _remove(self, name: CgroupName) -> None:
         path = self._path(name)
         for attempt in range(REMOVE_ATTEMPTS):
             try:
-                await asyncio.to_thread(self._kill_and_remove, path)
+                await asyncio.to_thread(self._kill_all, path)
+                if self._slices is not None:
+                    await self._slices.stop(path)
+                await asyncio.to_thread(self._tree.remove, path)
                 return
             except CgroupError:
                 if attempt + 1 == REMOVE_ATTEMPTS:
                     raise
                 await asyncio.sleep(REMOVE_WAIT_SECONDS)
 
-    def _kill_and_remove(self, path: str) -> None:
+    async def _create(self, path: str, values: CgroupValues) -> None:
+        """systemd first: a cgroup that it finds in its way is not a slice of its own."""
+        if self._slices is not None:
+            values = whole_percent(values)
+            await self._slices.ensure(path, values)
+        await asyncio.to_thread(self._tree.create, path, values)
+
+    async def _update(self, path: str, values: CgroupValues) -> None:
+        if self._slices is not None:
+            values = whole_percent(values)
+            await self._slices.update(path, values)
+        await asyncio.to_thread(self._tree.update, path, values)
+
+    def _kill_all(self, path: str) -> None:
         for pid in self._tree.processes(path):
             try:
                 self._kill(pid, signal.SIGKILL)
@@ -147,7 +187,6 @@ class PodCgroups:
                 continue
             except OSError as error:
                 raise CgroupError(f"cannot kill process {pid} in cgroup {path}: {error.strerror}") from error
-        self._tree.remove(path)
 
     async def _update_tiers(self) -> None:
         """A tier's shares weigh its pods against those of the other tiers. A failure is only logged: the pod runs."""
@@ -156,8 +195,7 @@ class PodCgroups:
             if shares == self._shares_written:
                 return
             try:
-                await asyncio.to_thread(self._tree.update, self._path(qos_names(self._root)[BURSTABLE]),
-                                        CgroupValues(shares=shares))
+                await self._update(self._path(qos_names(self._root)[BURSTABLE]), CgroupValues(shares=shares))
             except CgroupError as error:
                 logger.warning("cannot set the shares of the burstable pods: %s", error)
                 return

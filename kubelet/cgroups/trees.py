@@ -19,7 +19,10 @@ _CONTROLLERS = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
 
 
 class CgroupTree(Protocol):
-    """One cgroup by its path below the mount, in every hierarchy at once."""
+    """One cgroup by its path below the mount, in every hierarchy at once; `unified` tells v2 from v1."""
+
+    @property
+    def unified(self) -> bool: ...
 
     def exists(self, path: str) -> bool: ...
 
@@ -107,6 +110,8 @@ def _remove_below(directory: Path) -> None:
 class CgroupV2:
     """The unified hierarchy."""
 
+    unified = True
+
     def __init__(self, mount: Path) -> None:
         self.mount = mount
 
@@ -160,6 +165,8 @@ class CgroupV2:
 
 class CgroupV1:
     """One directory tree per hierarchy; `hierarchies` maps names like `cpu` or `cpu,cpuacct` to mount points."""
+
+    unified = False
 
     def __init__(self, hierarchies: dict[str, Path]) -> None:
         real = {name: path.resolve() for name, path in hierarchies.items()}

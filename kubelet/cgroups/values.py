@@ -1,7 +1,7 @@
 """The arithmetic of cgroups: shares, quotas, weights, and the values of a pod's cgroup. Pure.
 
-Units: cpu in millicores, quota and period in microseconds, memory in bytes. Source: pkg/kubelet/cm/helpers_linux.go;
-the weight formula is that of containers (opencontainers/cgroups ConvertCPUSharesToCgroupV2Value).
+Units: cpu in millicores, quota and period in microseconds, memory in bytes.
+Source: pkg/kubelet/cm/{helpers,cgroup_manager}_linux.go.
 """
 
 import math
@@ -30,15 +30,10 @@ def cpu_quota(millicores: int, period: int = DEFAULT_PERIOD) -> int:
 
 
 def cpu_weight(shares: int) -> int:
-    """Shares as cgroup v2 weight, 1…10000: a curve through (2, 1), (1024, 100) and (262144, 10000)."""
-    if shares == 0:
-        return 0
-    if shares <= MIN_SHARES:
-        return 1
-    if shares >= MAX_SHARES:
-        return 10_000
-    log = math.log2(shares)
-    return math.ceil(10 ** ((log * log + 125 * log) / 612.0 - 7.0 / 34.0))
+    """Shares as cgroup v2 weight: a line through (2, 1) and (262144, 10000), which is what the kubelet draws for the
+    cgroups that it makes (getCPUWeight). Newer runtimes use a curve for containers; only siblings are compared."""
+    bounded = min(max(shares, MIN_SHARES), MAX_SHARES)
+    return 1 + (bounded - MIN_SHARES) * 9999 // (MAX_SHARES - MIN_SHARES)
 
 
 def milli(amount: Fraction) -> int:

@@ -352,7 +352,8 @@ async def kill_container(cluster: Cluster, status: Json) -> None:
 def network_namespaces(cluster: Cluster) -> set[str]:
     """The named network namespaces of the node, whichever runtime made them."""
     directories = [cluster.node.path(d) for d in ("/run/netns", "/run/docker/netns", "/var/run/netns")]
-    return {f"{d.name}/{entry.name}" for d in directories if d.is_dir() for entry in d.iterdir()}
+    names = {f"{d.name}/{entry.name}" for d in directories if d.is_dir() for entry in d.iterdir()}
+    return names - {"netns/default"}  # Docker's hold on the node's own, made by the first pod on the node's network
 
 
 async def traces(cluster: Cluster, pods: Iterable[Json]) -> list[str]:
@@ -404,6 +405,6 @@ def _paths_of(root: Path, gone: Json) -> list[str]:
     for top, _, names in os.walk(root / "var/lib/dockershim"):
         for path in (Path(top, name) for name in names):
             with contextlib.suppress(FileNotFoundError):  # others' checkpoints come and go
-                if uid.encode() in path.read_bytes():
+                if path.is_file() and uid.encode() in path.read_bytes():
                     found.append(f"checkpoint {path}")
     return found

@@ -79,7 +79,7 @@ def test_cpu_quota(millicores: int, period: int, quota: int) -> None:
     assert cpu_quota(millicores, period) == quota
 
 
-@pytest.mark.parametrize(("shares", "weight"), [(0, 0), (2, 1), (1024, 100), (262_144, 10_000), (512, 59), (2048, 174)])
+@pytest.mark.parametrize(("shares", "weight"), [(0, 1), (2, 1), (1024, 39), (262_144, 10_000), (512, 20), (2048, 79)])
 def test_cpu_weight(shares: int, weight: int) -> None:
     assert cpu_weight(shares) == weight
 
@@ -154,7 +154,7 @@ def test_what_is_written() -> None:
         ("hugetlb", "hugetlb.2MB.limit_in_bytes", "0"),
     ]
     assert writes_v2(values) == [
-        ("cpu.weight", "100"),
+        ("cpu.weight", "39"),
         ("cpu.max", "50000 100000"),
         ("memory.max", "1048576"),
         ("pids.max", "5"),
@@ -166,6 +166,8 @@ def test_what_is_written() -> None:
 
 class Tree:
     """A cgroup file system in a dict; `stubborn` cgroups can be removed only at the given attempt."""
+
+    unified = True
 
     def __init__(self) -> None:
         self.cgroups: dict[str, CgroupValues] = {}
@@ -212,7 +214,8 @@ async def test_the_tree_and_a_pods_life() -> None:
     for each in (pod, other, pod):
         await cgroups.ensure(each)
     assert cgroups.parent(pod) == "/kubepods/burstable/poda"
-    assert tree.cgroups["/kubepods/burstable/poda"] == CgroupValues(shares=512, pids=7)
+    assert tree.cgroups["/kubepods/burstable/poda"] == CgroupValues(
+        shares=512, pids=7, hugepages={2**21: 0})
     assert tree.cgroups["/kubepods/burstable"] == CgroupValues(shares=1536)
     del tree.cgroups["/kubepods/burstable/poda"]  # somebody removed it: it is made again
     await cgroups.ensure(pod)
@@ -247,8 +250,25 @@ async def test_a_restart_adopts_and_sweeps() -> None:
         await before.ensure(make_pod(uid=uid))
     after = PodCgroups(CgroupSettings(), tree)
     await after.start()
-    assert await after.sweep({PodUID("a")}) == {PodUID("b")}
+    assert await after.sweep(lambda: {PodUID("a")}) == {PodUID("b")}
     assert tree.children("/kubepods/besteffort") == ["poda"]
+
+
+async def test_a_pod_that_comes_during_a_sweep_keeps_its_processes() -> None:
+    tree = Tree()
+    cgroups = PodCgroups(CgroupSettings(), tree)
+    await cgroups.start()
+    for uid in ("a", "b"):
+        await cgroups.ensure(make_pod(uid=uid))
+    live: set[PodUID] = set()
+
+    def asked() -> set[PodUID]:
+        before = set(live)
+        live.update({PodUID("a"), PodUID("b")})  # both are back once the first was found to be gone
+        return before
+
+    assert len(await cgroups.sweep(asked)) == 1
+    assert len(tree.children("/kubepods/besteffort")) == 1
 
 
 async def test_without_qos_cgroups_nothing_is_made() -> None:
@@ -257,12 +277,7 @@ async def test_without_qos_cgroups_nothing_is_made() -> None:
     await cgroups.start()
     await cgroups.ensure(make_pod())
     await cgroups.remove(PodUID("1-2"))
-    assert (tree.cgroups, cgroups.parent(make_pod()), await cgroups.sweep(set())) == ({}, "", set())
-
-
-async def test_the_systemd_driver_is_refused_clearly() -> None:
-    with pytest.raises(CgroupError, match="set cgroupDriver: cgroupfs"):
-        await PodCgroups(CgroupSettings(), Tree()).start(driver=CgroupDriver.SYSTEMD)
+    assert (tree.cgroups, cgroups.parent(make_pod()), await cgroups.sweep(set)) == ({}, "", set())
 
 
 def fake_v2(root: Path, *, files: tuple[str, ...] = ()) -> None:

@@ -1,0 +1,82 @@
+"""Runs in the guest, as a program: the life of three pods' cgroups with the driver given, told as JSON step by step.
+
+It judges nothing; `test_guest_node.py` does.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from kubelet.api.codec import convert
+from kubelet.api.meta import PodUID
+from kubelet.api.types import Pod
+from kubelet.cgroups import CgroupDriver, CgroupSettings, CgroupValues, PodCgroups
+
+MOUNT = Path("/sys/fs/cgroup")
+FILES = ("cpu.weight", "cpu.max", "memory.max", "pids.max", "hugetlb.2MB.max", "cgroup.controllers",
+         "cgroup.subtree_control")
+PROPERTIES = ("ActiveState", "CPUWeight", "CPUQuotaPerSecUSec", "MemoryMax", "TasksMax", "MemoryAccounting",
+              "DefaultDependencies", "ControlGroup")
+RESOURCES: dict[str, dict[str, Any]] = {
+    "guaranteed": {"limits": {"cpu": "123m", "memory": "64Mi"}, "requests": {"cpu": "123m", "memory": "64Mi"}},
+    "burstable": {"limits": {"cpu": "2", "memory": "96Mi", "hugepages-2Mi": "2Mi"},
+                  "requests": {"cpu": "500m", "hugepages-2Mi": "2Mi"}},
+    "besteffort": {},
+}
+
+
+def make_pod(kind: str) -> Pod:
+    container = {"name": "c", "resources": RESOURCES[kind]}
+    return convert({"metadata": {"uid": f"{kind}-1"}, "spec": {"containers": [container]}}, Pod)
+
+
+def look(path: str, driver: CgroupDriver) -> dict[str, Any]:
+    """What the kernel and, with its driver, systemd say of a cgroup; empty when neither knows it."""
+    directory = MOUNT / path.lstrip("/")
+    seen = {file: (directory / file).read_text().strip() for file in FILES if (directory / file).exists()}
+    if driver is CgroupDriver.SYSTEMD:
+        words = ["systemctl", "show", directory.name, f"--property={','.join(PROPERTIES)}"]
+        shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        unit = dict(line.split("=", 1) for line in shown.splitlines())
+        seen |= unit if unit["ActiveState"] == "active" else {}
+    return seen
+
+
+async def main(driver: CgroupDriver) -> dict[str, Any]:
+    settings = CgroupSettings(driver=driver, pids_limit=50, hugepage_sizes=(2**21,))
+    cgroups = PodCgroups(settings)
+    await cgroups.start(CgroupValues(shares=2048, memory=2**30))
+    pods = {kind: make_pod(kind) for kind in RESOURCES}
+    for pod in pods.values():
+        await cgroups.ensure(pod)
+    paths = {kind: cgroups.parent(pod) for kind, pod in pods.items()}
+    tiers = {str(Path(paths["burstable"]).parent), str(Path(paths["besteffort"]).parent)}
+    root = str(Path(paths["guaranteed"]).parent)
+    every = (root, *tiers, *paths.values())
+    told: dict[str, Any] = {"paths": paths, "made": {path: look(path, driver) for path in every}}
+    # The agent is restarted while a process runs in a pod; then systemd reads its units anew.
+    after = PodCgroups(settings)
+    await after.start(CgroupValues(shares=2048, memory=2**29))
+    if driver is CgroupDriver.SYSTEMD:
+        await asyncio.to_thread(subprocess.run, ["systemctl", "daemon-reload"], check=True)
+    for pod in pods.values():
+        await after.ensure(pod)
+    told["restarted"] = {path: look(path, driver) for path in every}
+    member = await asyncio.create_subprocess_exec("sleep", "600")
+    inner = MOUNT / paths["burstable"].lstrip("/") / "container"
+    inner.mkdir()
+    (inner / "cgroup.procs").write_text(str(member.pid))
+    told["inner"] = {file: (inner / file).read_text().strip() for file in ("memory.max", "hugetlb.2MB.max")}
+    await after.remove(PodUID("burstable-1"))
+    told["killed_by"] = -await member.wait()
+    told["swept"] = sorted(await after.sweep({PodUID("besteffort-1")}))
+    told["left"] = {path: look(path, driver) for path in every}
+    await after.remove(PodUID("besteffort-1"))
+    return told
+
+
+if __name__ == "__main__":
+    json.dump(asyncio.run(main(CgroupDriver(sys.argv[1]))), sys.stdout)
