@@ -4,16 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gc
+# Where engines' programs, a Go that was installed by hand, and the Go of setup/go.py are.
+GO_CACHE := $(or $(PODWRIGHT_CACHE),$(HOME)/.cache/podwright)/go
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CACHE)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \
-	generate-check bench conformance host-run host-test clean
+	generate-check bench builds budgets host-run host-test clean
 
 help:
 	@echo "make run           run the example pods on this machine: engine, network, dockershim and kubelet by themselves"
 	@echo "make test          everything: unit, node and cluster tests"
 	@echo "make cluster       a real control plane on this machine with this node in it; make cluster-down removes it"
+	@echo "make budgets       start-up time and memory of the agents, as SPEC.md promises them"
 	@echo "make bench         side by side with the upstream kubelet on containerd; writes SPEC.md"
+	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
 	@echo "make lint types contracts generate-check    the other checks of CI"
 
 host-run:
@@ -35,14 +40,17 @@ venv: host-run $(STAMP)
 run: venv
 	@$(BIN)/podwright run examples
 
+builds: host-test $(STAMP)
+	@$(BIN)/python -m conformance.builds
+
 cluster: host-test $(STAMP)
 	@$(BIN)/python -m conformance.cluster up
 
 cluster-down: $(STAMP)
 	@$(BIN)/python -m conformance.cluster down
 
-test: host-test $(STAMP)
-	@$(BIN)/python -m pytest tests $(PYTEST_ARGS)
+test: builds
+	@$(BIN)/python -m pytest tests/unit tests/node tests/cluster $(PYTEST_ARGS)
 
 test-unit: $(STAMP)
 	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
@@ -50,7 +58,7 @@ test-unit: $(STAMP)
 test-node: host-test $(STAMP)
 	@$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
 
-test-cluster: host-test $(STAMP)
+test-cluster: builds
 	@$(BIN)/python -m pytest tests/cluster $(PYTEST_ARGS)
 
 lint: $(STAMP)
@@ -69,8 +77,15 @@ generate: $(STAMP)
 generate-check: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m generate.check
 
-bench: host-test $(STAMP)
+budgets: host-test $(STAMP)
+	@$(BIN)/python -m conformance.budgets
+
+bench: builds
 	@$(BIN)/python -m conformance.bench
+
+# make conformance FOCUS='Probing container': upstream's node suite; a regular expression of spec names.
+conformance: host-test $(STAMP)
+	@$(BIN)/python -m conformance.node_e2e run $(if $(FOCUS),--focus '$(FOCUS)')
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,8 +8,10 @@ Method names are the RPCs'. Deadlines are those of the upstream client (pkg/kube
 ExecSync, none for PullImage and for event streams. Failures are raised as cri.errors.CriError.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,6 +22,11 @@ from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+SANDBOX_ID_METADATA = "podwright-sandbox-id"
+"""RunPodSandbox, sent ahead of its answer: the id, as soon as containers may be created in it."""
+SANDBOX_IPS_METADATA = "podwright-sandbox-ips"
+"""RunPodSandbox, sent with its answer: the addresses, comma-separated; saves a PodSandboxStatus. Other runtimes send
+neither, other clients ignore both."""
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Observer = Callable[[str, float, CriError | None], None]
@@ -46,6 +53,14 @@ def normalize_endpoint(endpoint: str) -> str:
     if endpoint.startswith("unix:///"):
         return endpoint
     raise ValueError(f"{endpoint!r} is not a CRI endpoint: use unix:///path/to/the.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class NewSandbox:
+    """What RunPodSandbox brought; `ips` is None when the runtime has to be asked for them."""
+
+    id: str
+    ips: tuple[str, ...] | None = None
 
 
 class _Client:
@@ -102,6 +117,12 @@ class RuntimeClient(_Client):
         unary = self._unary
         self.Version = unary("Version", stub.Version)
         self.RunPodSandbox = unary("RunPodSandbox", stub.RunPodSandbox, lambda _: 2 * self.request_timeout)
+        # As a stream of one answer: of a unary call, grpc.aio gives metadata that was sent ahead only at its end.
+        self._run_pod_sandbox = self._channel.unary_stream(
+            "/runtime.v1.RuntimeService/RunPodSandbox",
+            request_serializer=cri.RunPodSandboxRequest.SerializeToString,
+            response_deserializer=cri.RunPodSandboxResponse.FromString,
+        )
         self.StopPodSandbox = unary("StopPodSandbox", stub.StopPodSandbox)
         self.RemovePodSandbox = unary("RemovePodSandbox", stub.RemovePodSandbox)
         self.PodSandboxStatus = unary("PodSandboxStatus", stub.PodSandboxStatus)
@@ -129,6 +150,32 @@ class RuntimeClient(_Client):
         self.ListPodSandboxMetrics = unary("ListPodSandboxMetrics", stub.ListPodSandboxMetrics)
         self.RuntimeConfig = unary("RuntimeConfig", stub.RuntimeConfig)
         self.UpdatePodSandboxResources = unary("UpdatePodSandboxResources", stub.UpdatePodSandboxResources)
+
+    async def run_pod_sandbox(
+        self, request: cri.RunPodSandboxRequest, on_created: Callable[[str], None] = lambda _: None
+    ) -> NewSandbox:
+        """RunPodSandbox; `on_created` hears the id as soon as containers may be created in it, if the runtime tells."""
+        begin, failure = time.monotonic(), None
+        call = self._run_pod_sandbox(request, timeout=2 * self.request_timeout)
+        try:
+            for key, value in await call.initial_metadata() or ():
+                if key == SANDBOX_ID_METADATA:
+                    on_created(str(value))
+            ids = [response.pod_sandbox_id async for response in call]
+            trailing = dict(await call.trailing_metadata() or ())
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        except grpc.aio.AioRpcError as error:
+            failure = from_rpc_error(error, "RunPodSandbox")
+            raise failure from None
+        finally:
+            if self._observe:
+                self._observe("RunPodSandbox", time.monotonic() - begin, failure)
+        if len(ids) != 1:
+            raise UnknownError(f"the runtime gave {len(ids)} answers instead of one", "RunPodSandbox")
+        ips = trailing.get(SANDBOX_IPS_METADATA)
+        return NewSandbox(ids[0], None if ips is None else tuple(ip for ip in str(ips).split(",") if ip))
 
     async def events(self) -> AsyncIterator[cri.ContainerEventResponse]:
         """GetContainerEvents until the peer ends it; raises CriError when it breaks (UnimplementedError: no stream)."""

@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         flags, remarks = parse(sys.argv[1:] if argv is None else argv)
         if flags.log_level.lower() not in _LEVELS:
             raise FlagError(f"--log-level={flags.log_level}: use debug, info, warning or error")
+        check_endpoints(flags)
     except FlagError as error:
         print(f"dockershim: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
         return 1
@@ -46,6 +47,15 @@ def main(argv: list[str] | None = None) -> int:
             raise
         return _cannot_run(*_leaves(known))
     return 0
+
+
+def check_endpoints(flags: Flags) -> None:
+    """Raises FlagError for addresses that nobody could listen on or connect to."""
+    listen, engine = flags.container_runtime_endpoint, flags.docker_endpoint
+    if not listen.startswith(("unix:///", "/")):
+        raise FlagError(f"--container-runtime-endpoint={listen}: use unix:///path/to/the.sock")
+    if not engine.startswith(("unix:///", "tcp://", "/")):
+        raise FlagError(f"--docker-endpoint={engine}: use unix:///path/to/the.sock or tcp://host:port")
 
 
 def _cannot_run(*errors: Exception) -> int:

@@ -86,3 +86,15 @@ def paths(pid: int, root: Path = CGROUP_ROOT, proc: Path = Path("/proc")) -> dic
             directory = root / controller
             found[controller] = (directory if directory.exists() else root / controllers) / path.lstrip("/")
     return found
+
+
+def name(pid: int, proc: Path = Path("/proc")) -> str:
+    """The path of the process's cgroup below the hierarchy's root, of the memory controller in v1; empty if gone."""
+    try:
+        lines = (proc / str(pid) / "cgroup").read_text().splitlines()
+    except OSError:
+        return ""
+    by_controller = {
+        controller: line.split(":", 2)[2] for line in lines for controller in line.split(":", 2)[1].split(",")
+    }
+    return by_controller.get("memory") or by_controller.get("", "")

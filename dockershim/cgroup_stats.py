@@ -101,8 +101,17 @@ def from_v1(files: Mapping[str, str | None]) -> CgroupStats:
         major_page_faults=memory.get("total_pgmajfault", memory.get("pgmajfault")),
         limit=parse_number(files.get("memory.limit_in_bytes")),
         swap=memory.get("total_swap", memory.get("swap")),
+        swap_limit=_v1_swap_limit(files),
         processes=parse_number(files.get("pids.current")),
     )
+
+
+def _v1_swap_limit(files: Mapping[str, str | None]) -> int | None:
+    """v1 limits memory and swap together."""
+    both, memory = (
+        parse_number(files.get(f"memory.{name}limit_in_bytes")) for name in ("memsw.", "")
+    )
+    return None if both is None or memory is None else max(both - memory, 0)
 
 
 def _working_set(usage: int | None, inactive_file: int | None) -> int | None:
@@ -115,7 +124,7 @@ _V2_FILES = (
 )
 _V1_FILES = (
     ("cpuacct", "cpuacct.usage"), ("memory", "memory.stat"), ("memory", "memory.usage_in_bytes"),
-    ("memory", "memory.limit_in_bytes"), ("pids", "pids.current"),
+    ("memory", "memory.limit_in_bytes"), ("memory", "memory.memsw.limit_in_bytes"), ("pids", "pids.current"),
 )
 
 

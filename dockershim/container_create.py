@@ -74,7 +74,7 @@ class ContainerCreator:
 
     async def _sandbox(self, sandbox_id: str) -> SandboxRecord:
         record = self._inventory.sandbox(sandbox_id)
-        if not record.is_running:
+        if not record.is_running and record.id not in self._inventory.coming_up:
             raise FailedPreconditionError(f"pod sandbox {record.id} is not running")
         return record
 

@@ -64,10 +64,10 @@ class ExecRunner:
             async with asyncio.timeout(timeout):
                 exit_code = await self._run(exec_id, output)
         except TimeoutError:
-            await self._cleanups.finish(self._kill(exec_id))
+            await self._cleanups.finish(self.kill(exec_id))
             raise DeadlineExceededError(f"command {command!r} timed out after {timeout:g} s and was killed") from None
         except asyncio.CancelledError:
-            await self._cleanups.finish(self._kill(exec_id))
+            await self._cleanups.finish(self.kill(exec_id))
             raise
         return cri.ExecSyncResponse(stdout=bytes(output.stdout), stderr=bytes(output.stderr), exit_code=exit_code)
 
@@ -92,13 +92,14 @@ class ExecRunner:
                     if not reading.done():
                         await asyncio.wait([reading], timeout=_DRAIN_SECONDS)
                         reading.cancel()
-            return await self._exit_code(exec_id, ended)
+            return await self.exit_code(exec_id, ended)
         except ExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
         finally:
             ended.cancel()
 
-    async def _exit_code(self, exec_id: str, ended: asyncio.Future[int]) -> int:
+    async def exit_code(self, exec_id: str, ended: asyncio.Future[int]) -> int:
+        """Of an exec whose output has ended. Raises EngineError, InternalError."""
         if ended.done():
             return ended.result()
         inspect = await self._engine.inspect_exec(exec_id)
@@ -117,7 +118,8 @@ class ExecRunner:
             raise InternalError(f"the Docker engine does not know how exec {exec_id} ended")
         return int(inspect["ExitCode"])
 
-    async def _kill(self, exec_id: str) -> None:
+    async def kill(self, exec_id: str) -> None:
+        """End an exec with all of its processes."""
         try:
             inspect = await self._engine.inspect_exec(exec_id)
         except EngineNotFoundError:

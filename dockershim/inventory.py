@@ -8,22 +8,21 @@ Only this module writes records. A container is never said to have ended before 
 """
 
 import asyncio
-import contextlib
 import enum
 import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from cri.errors import NotFoundError
-from dockershim import naming, records
+from cri.v1 import api_pb2 as cri
+from dockershim import naming, process_facts, records
 from dockershim.engine import EngineClient, EngineError, EngineEvent, EngineNotFoundError
 from dockershim.image_cache import ImageCache
-from dockershim.records import ContainerRecord, ProcessUser, SandboxRecord
+from dockershim.records import ContainerRecord, SandboxRecord
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,8 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """`record` is the newest known; for DELETED the last one."""
+    """`record` is the newest known; for DELETED the last one. `time_ns` is when it was told: what else is known of the
+    pod is at least as new, so that of two changes of one pod the later told is never the older one."""
 
     change: Change
     record: Record
@@ -71,10 +71,19 @@ class Inventory:
         self._clock_ns = clock_ns
         self.sandboxes: dict[str, SandboxRecord] = {}
         self.containers: dict[str, ContainerRecord] = {}
+        self.unread: frozenset[str] = frozenset()
+        """Containers that the engine lists and could not show at the last resync: there, but of unknown kind."""
+        self.coming_up: set[str] = set()
+        """Sandboxes that are announced and whose network does not stand yet: containers may be created in them, of
+        which clients hear together with the sandbox."""
         self._listeners: list[Listener] = []
         self._exec_ends: dict[str, asyncio.Future[int]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._queues: dict[str, deque[EngineEvent]] = {}
+        self._looked_at: dict[str, int] = {}
+        """When the inspect began from which a record was made: events from before it are in the record."""
+        self._told: dict[tuple[str, Change], int] = {}
+        """The newest start and end that were told of each container, by their times."""
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -105,6 +114,10 @@ class Inventory:
             raise NotFoundError(f"no such container: {container_id}")
         return found
 
+    def may_be_sandboxes(self) -> list[str]:
+        """Ids that what is kept per sandbox must not be removed for: running, ended, and those not read."""
+        return [*self.sandboxes, *self.unread]
+
     def containers_of(self, sandbox_id: str) -> list[ContainerRecord]:
         return [record for record in self.containers.values() if record.sandbox_id == sandbox_id]
 
@@ -122,6 +135,7 @@ class Inventory:
             return known if known is not None and suffices(known) else await self._refresh(container_id)
 
     async def _refresh(self, container_id: str) -> Record | None:
+        began = self._clock_ns()
         try:
             inspect = await self._engine.inspect_container(container_id)
         except EngineNotFoundError:
@@ -130,6 +144,7 @@ class Inventory:
         labels = inspect["Config"].get("Labels") or {}
         if naming.TYPE_LABEL not in labels:
             return None
+        self._looked_at[inspect["Id"]] = began
         if records.is_sandbox(labels):
             sandbox = records.to_sandbox(inspect)
             if sandbox is not None:
@@ -140,7 +155,9 @@ class Inventory:
     async def _remember_container(self, inspect: records.JSON) -> ContainerRecord | None:
         known = self.containers.get(inspect["Id"])
         image = await self._images.facts(inspect.get("Image") or "")
-        record = records.to_container(inspect, image, _user(inspect, known), self._own_files)
+        record = records.to_container(
+            inspect, image, process_facts.user(inspect, known), self._own_files, process_facts.upper_dir(inspect, known)
+        )
         if record is None:
             return None
         if known is not None and known.is_running and not record.is_running:
@@ -158,10 +175,19 @@ class Inventory:
         """Forget what clients have never been told of."""
         self._forget(container_id)
 
-    def tell(self, change: Change, record: Record, time_ns: int = 0) -> None:
-        news = RecordChange(change, record, time_ns or self._clock_ns())
+    def tell(self, change: Change, record: Record) -> None:
+        news = RecordChange(change, record, self._clock_ns())
         for listener in self._listeners:
             listener(news)
+
+    def tell_once(self, change: Change, record: Record) -> None:
+        """`tell`, unless that start or end of a container was told already, by a verb or by an event."""
+        if isinstance(record, ContainerRecord) and change in (Change.STARTED, Change.STOPPED):
+            at = record.status.started_at if change is Change.STARTED else record.status.finished_at
+            if at and self._told.get((record.id, change)) == at:
+                return
+            self._told[record.id, change] = at
+        self.tell(change, record)
 
     async def resync(self) -> None:
         """After a connect: the engine's list against ours; listeners hear what was missed meanwhile."""
@@ -170,15 +196,20 @@ class Inventory:
         }
         before: dict[str, Record] = {**self.sandboxes, **self.containers}
         limit = asyncio.Semaphore(_RESYNC_PARALLEL)
+        unread: set[str] = set()
 
         async def look(container_id: str) -> None:
             async with limit:
-                with contextlib.suppress(EngineError):
+                try:
                     await self.refresh(container_id)
+                except EngineError as error:
+                    unread.add(container_id)
+                    logger.warning("container not read container=%s error=%s", container_id, error)
 
         async with asyncio.TaskGroup() as group:
             for container_id in listed:
                 group.create_task(look(container_id))
+        self.unread = frozenset(unread)
         for container_id in before.keys() - listed.keys():
             self.forget(container_id)
         for container_id in listed:
@@ -227,7 +258,7 @@ class Inventory:
             self.forget(event.actor_id)
             return
         try:
-            record = await self.refresh(event.actor_id)
+            record = self._newer_than(event) or await self.refresh(event.actor_id)
         except EngineError as error:
             logger.warning("event not followed up container=%s action=%s error=%s", event.actor_id, event.action, error)
             return
@@ -237,7 +268,21 @@ class Inventory:
             return
         if isinstance(record, SandboxRecord) and change is not Change.STOPPED:
             return
-        self.tell(change, record, event.time_ns)
+        if isinstance(record, ContainerRecord) and record.sandbox_id in self.coming_up:
+            return
+        self.tell_once(change, record)
+
+    def _newer_than(self, event: EngineEvent) -> Record | None:
+        """The record, if it was made after the event and shows it: then nothing needs to be asked."""
+        record = self._known(event.actor_id)
+        if record is None or self._looked_at.get(event.actor_id, 0) <= event.time_ns:
+            return None
+        shown = {
+            "create": True,
+            "start": not isinstance(record, ContainerRecord) or record.status.state != cri.CONTAINER_CREATED,
+            "die": not record.is_running,
+        }
+        return record if shown.get(event.action) else None
 
     # exec
 
@@ -260,6 +305,9 @@ class Inventory:
         return self.sandboxes.get(container_id) or self.containers.get(container_id)
 
     def _forget(self, container_id: str) -> Record | None:
+        self._looked_at.pop(container_id, None)
+        for change in (Change.STARTED, Change.STOPPED):
+            self._told.pop((container_id, change), None)
         return self.sandboxes.pop(container_id, None) or self.containers.pop(container_id, None)
 
     def _lock(self, container_id: str) -> asyncio.Lock:
@@ -275,21 +323,3 @@ def _lookup(known: dict[str, T], identifier: str) -> T | None:
         return exact
     matches = [key for key in known if key.startswith(identifier)]
     return known[matches[0]] if len(matches) == 1 else None
-
-
-def _user(inspect: records.JSON, known: ContainerRecord | None) -> ProcessUser | None:
-    """Ids of the first process; they are read once and kept when it is gone. /proc is memory, not disk."""
-    if known is not None and known.status.HasField("user"):
-        linux = known.status.user.linux
-        return ProcessUser(linux.uid, linux.gid, tuple(linux.supplemental_groups))
-    pid = int(inspect["State"].get("Pid") or 0)
-    if not pid:
-        return None
-    try:
-        text = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return None
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return ProcessUser(
-        int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1]), tuple(map(int, fields["Groups"].split()))
-    )

@@ -83,6 +83,8 @@ class ContainerRecord:
     """Host directory of the writable layer, empty where the engine's store does not tell."""
     extra_limits: str
     """`cgroup_files`' label, empty mostly."""
+    paused: bool = False
+    """By `docker pause`: it gets no signal before somebody lets it go on."""
 
     @property
     def is_running(self) -> bool:
@@ -138,9 +140,11 @@ def runtime_handler(engine_runtime: str) -> str:
 
 
 def to_container(
-    inspect: JSON, image: ImageFacts | None, user: ProcessUser | None, own_files: str = ""
+    inspect: JSON, image: ImageFacts | None, user: ProcessUser | None, own_files: str = "", upper_dir: str = ""
 ) -> ContainerRecord | None:
-    """None when the container's name is not Kubernetes'. Mounts from the directory `own_files` are not shown."""
+    """None when the container's name is not Kubernetes'. Mounts from the directory `own_files` are not shown; `user`
+    and `upper_dir` are what `process_facts` found.
+    """
     name = naming.parse_name(inspect["Name"])
     if name is None:
         return None
@@ -173,8 +177,9 @@ def to_container(
         status=status,
         config_hash=engine_labels.get(naming.CONFIG_HASH_LABEL, ""),
         tty=bool(config.get("Tty")),
-        upper_dir=((inspect.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir", ""),
+        upper_dir=upper_dir,
         extra_limits=engine_labels.get(naming.CGROUP_FILES_LABEL, ""),
+        paused=bool(inspect["State"].get("Paused")),
     )
 
 

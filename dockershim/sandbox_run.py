@@ -1,7 +1,10 @@
 """RunPodSandbox: a pause container with its network up, or an error and nothing left.
 
-    pause image ─▶ create ─▶ start ─▶ inspect (pid) ─▶ resolv.conf ─▶ network set-up ─▶ checkpoint ─▶ READY
+    pause image ─▶ create ─┬─▶ start ───────────────────┬─▶ inspect (pid) ─▶ network set-up ─▶ checkpoint ─▶ READY
+                     │     └─▶ resolv.conf ─▶ announce ─┘
                      └ name taken ─▶ the same request: adopt it · half-made or ended: replace it · another: refuse
+
+A sandbox that is announced takes containers while it comes up: creating them needs its name, starting them its network.
 
 Any failure, also the caller's going away, undoes what was done: network down, container removed.
 """
@@ -9,6 +12,7 @@ Any failure, also the caller's going away, undoes what was done: network down, c
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from cri.errors import FailedPreconditionError
@@ -46,8 +50,11 @@ class SandboxRunner:
         self._pause, self._cleanups = pause, cleanups
         self._names = NameLocks()
 
-    async def run(self, config: cri.PodSandboxConfig, handler: str) -> str:
-        """The sandbox's id. Raises CriError, EngineError or NetworkError."""
+    async def run(
+        self, config: cri.PodSandboxConfig, handler: str, announce: Callable[[str], Awaitable[None]]
+    ) -> str:
+        """The sandbox's id. `announce` is told it when containers may be created. Raises CriError, EngineError or
+        NetworkError."""
         facts = self._state.require()
         sandbox_config.check(config)
         name = naming.sandbox_name(config.metadata)
@@ -58,10 +65,12 @@ class SandboxRunner:
             if self._is_complete(sandbox_id):
                 return sandbox_id
             try:
-                record = await self._bring_up(sandbox_id, config)
+                record = await self._bring_up(sandbox_id, config, announce)
             except BaseException:
                 await self._cleanups.finish(self._undo(sandbox_id, config))
                 raise
+            finally:
+                self._inventory.coming_up.discard(sandbox_id)
         for change in (Change.CREATED, Change.STARTED):
             self._inventory.tell(change, record)
         return sandbox_id
@@ -114,17 +123,45 @@ class SandboxRunner:
         self._inventory.forget(record.id)
         return None
 
-    async def _bring_up(self, sandbox_id: str, config: cri.PodSandboxConfig) -> SandboxRecord:
-        await self._engine.start_container(sandbox_id)
+    async def _bring_up(
+        self, sandbox_id: str, config: cri.PodSandboxConfig, announce: Callable[[str], Awaitable[None]]
+    ) -> SandboxRecord:
+        resolv_conf = sandbox_config.resolv_conf(config.dns_config)
+        async with asyncio.TaskGroup() as group:
+            announcing = group.create_task(self._announce(sandbox_id, resolv_conf, announce))
+            failure = await self._start(sandbox_id)
+        if failure is not None:
+            raise failure
         record = await self._inventory.refresh_unless(sandbox_id, lambda known: known.is_running)
         if not isinstance(record, SandboxRecord) or not record.is_running:
             raise FailedPreconditionError(f"the pause container {sandbox_id} ended at once; check the pause image")
-        await self._write_resolv_conf(record, sandbox_config.resolv_conf(config.dns_config))
+        if not announcing.result():
+            await self._write_resolv_conf(record, resolv_conf)
         ips: tuple[str, ...] = ()
         if record.has_own_network:
             ips = (await self._network.set_up(sandbox_config.pod_network(sandbox_id, record.netns, config))).ips
         await self._checkpoints.save(SandboxCheckpoint(sandbox_id, True, ips, config.log_directory))
         return record
+
+    async def _start(self, sandbox_id: str) -> EngineError | None:
+        try:
+            await self._engine.start_container(sandbox_id)
+        except EngineError as error:
+            return error
+        return None
+
+    async def _announce(self, sandbox_id: str, resolv_conf: str, announce: Callable[[str], Awaitable[None]]) -> bool:
+        """While the pause starts. False when that has to be over first, because the engine makes the pod's files."""
+        try:
+            record = await self._inventory.refresh_unless(sandbox_id, lambda _: True)
+        except EngineError:
+            return False  # the start says what is wrong
+        if not isinstance(record, SandboxRecord) or record.resolv_conf_path or not record.has_own_network:
+            return False
+        await self._write_resolv_conf(record, resolv_conf)
+        self._inventory.coming_up.add(sandbox_id)
+        await announce(sandbox_id)
+        return True
 
     async def _write_resolv_conf(self, record: SandboxRecord, content: str) -> None:
         """Where the engine has a file that it mounts into every container of the sandbox, rewrite that in place."""

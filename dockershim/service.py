@@ -4,16 +4,15 @@
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from cri.client import SANDBOX_ID_METADATA, SANDBOX_IPS_METADATA
 from cri.errors import UnimplementedError
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim import container_view, sandbox_view
+from dockershim.list_stream import batches
 
 if TYPE_CHECKING:
     from dockershim.shim import Dockershim
-
-_METRICS = "metrics by CRI are not served by this version; the stats RPCs are"
-_STREAMING = "streaming (exec, attach, port-forward) is not served by this version; ExecSync and container logs are"
 
 
 class RuntimeService(cri_grpc.RuntimeServiceServicer):
@@ -42,7 +41,12 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     # sandboxes
 
     async def RunPodSandbox(self, request: cri.RunPodSandboxRequest, context: Any) -> cri.RunPodSandboxResponse:
-        sandbox_id = await self._shim.sandbox_runner.run(request.config, request.runtime_handler)
+        async def announce(sandbox_id: str) -> None:
+            await context.send_initial_metadata(((SANDBOX_ID_METADATA, sandbox_id),))
+
+        sandbox_id = await self._shim.sandbox_runner.run(request.config, request.runtime_handler, announce)
+        if (checkpoint := self._shim.checkpoints.get(sandbox_id)) is not None:
+            context.set_trailing_metadata(((SANDBOX_IPS_METADATA, ",".join(checkpoint.ips)),))
         return cri.RunPodSandboxResponse(pod_sandbox_id=sandbox_id)
 
     async def StopPodSandbox(self, request: cri.StopPodSandboxRequest, context: Any) -> cri.StopPodSandboxResponse:
@@ -66,13 +70,16 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamPodSandboxes(
         self, request: cri.StreamPodSandboxesRequest, context: Any
     ) -> AsyncIterator[cri.StreamPodSandboxesResponse]:
-        yield cri.StreamPodSandboxesResponse(pod_sandboxes=self._sandboxes(request.filter))
+        for part in batches(self._sandboxes(request.filter)):
+            yield cri.StreamPodSandboxesResponse(pod_sandboxes=part)
 
     def _sandboxes(self, wanted: cri.PodSandboxFilter) -> list[cri.PodSandbox]:
         self._shim.state.require()
+        selected = wanted.label_selector  # before anything is made: a kubelet asks mostly for one pod of many
         items = (
             sandbox_view.to_item(record, self._shim.checkpoints.get(record.id))
             for record in self._shim.inventory.sandboxes.values()
+            if all(record.labels.get(key) == value for key, value in selected.items())
         )
         return [item for item in items if sandbox_view.matches(item, wanted)]
 
@@ -99,7 +106,8 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamContainers(
         self, request: cri.StreamContainersRequest, context: Any
     ) -> AsyncIterator[cri.StreamContainersResponse]:
-        yield cri.StreamContainersResponse(containers=self._containers(request.filter))
+        for part in batches(self._containers(request.filter)):
+            yield cri.StreamContainersResponse(containers=part)
 
     def _containers(self, wanted: cri.ContainerFilter) -> list[cri.Container]:
         self._shim.state.require()
@@ -134,13 +142,16 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
         return await self._shim.execs.exec_sync(request.container_id, list(request.cmd), timeout)
 
     async def Exec(self, request: cri.ExecRequest, context: Any) -> cri.ExecResponse:
-        raise UnimplementedError(_STREAMING)
+        self._shim.state.require()
+        return cri.ExecResponse(url=self._shim.streaming.exec(request))
 
     async def Attach(self, request: cri.AttachRequest, context: Any) -> cri.AttachResponse:
-        raise UnimplementedError(_STREAMING)
+        self._shim.state.require()
+        return cri.AttachResponse(url=self._shim.streaming.attach(request))
 
     async def PortForward(self, request: cri.PortForwardRequest, context: Any) -> cri.PortForwardResponse:
-        raise UnimplementedError(_STREAMING)
+        self._shim.state.require()
+        return cri.PortForwardResponse(url=self._shim.streaming.port_forward(request))
 
     async def CheckpointContainer(
         self, request: cri.CheckpointContainerRequest, context: Any
@@ -160,7 +171,8 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamContainerStats(
         self, request: cri.StreamContainerStatsRequest, context: Any
     ) -> AsyncIterator[cri.StreamContainerStatsResponse]:
-        yield cri.StreamContainerStatsResponse(container_stats=await self._shim.stats.containers(request.filter))
+        for part in batches(await self._shim.stats.containers(request.filter)):
+            yield cri.StreamContainerStatsResponse(container_stats=part)
 
     async def PodSandboxStats(self, request: cri.PodSandboxStatsRequest, context: Any) -> cri.PodSandboxStatsResponse:
         return cri.PodSandboxStatsResponse(stats=await self._shim.stats.sandbox(request.pod_sandbox_id))
@@ -173,23 +185,24 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def StreamPodSandboxStats(
         self, request: cri.StreamPodSandboxStatsRequest, context: Any
     ) -> AsyncIterator[cri.StreamPodSandboxStatsResponse]:
-        yield cri.StreamPodSandboxStatsResponse(pod_sandbox_stats=await self._shim.stats.sandboxes(request.filter))
+        for part in batches(await self._shim.stats.sandboxes(request.filter)):
+            yield cri.StreamPodSandboxStatsResponse(pod_sandbox_stats=part)
 
     async def ListMetricDescriptors(
         self, request: cri.ListMetricDescriptorsRequest, context: Any
     ) -> cri.ListMetricDescriptorsResponse:
-        raise UnimplementedError(_METRICS)
+        return cri.ListMetricDescriptorsResponse(descriptors=self._shim.metrics.descriptors())
 
     async def ListPodSandboxMetrics(
         self, request: cri.ListPodSandboxMetricsRequest, context: Any
     ) -> cri.ListPodSandboxMetricsResponse:
-        raise UnimplementedError(_METRICS)
+        return cri.ListPodSandboxMetricsResponse(pod_metrics=await self._shim.metrics.pods())
 
     async def StreamPodSandboxMetrics(
         self, request: cri.StreamPodSandboxMetricsRequest, context: Any
     ) -> AsyncIterator[cri.StreamPodSandboxMetricsResponse]:
-        raise UnimplementedError(_METRICS)
-        yield  # an async generator, as the stream's caller expects
+        for part in batches(await self._shim.metrics.pods()):
+            yield cri.StreamPodSandboxMetricsResponse(pod_sandbox_metrics=part)
 
     async def GetContainerEvents(
         self, request: cri.GetEventsRequest, context: Any
@@ -208,7 +221,8 @@ class ImageService(cri_grpc.ImageServiceServicer):
     async def StreamImages(
         self, request: cri.StreamImagesRequest, context: Any
     ) -> AsyncIterator[cri.StreamImagesResponse]:
-        yield cri.StreamImagesResponse(images=await self._shim.images.list_images(request.filter.image.image))
+        for part in batches(await self._shim.images.list_images(request.filter.image.image)):
+            yield cri.StreamImagesResponse(images=part)
 
     async def ImageStatus(self, request: cri.ImageStatusRequest, context: Any) -> cri.ImageStatusResponse:
         return cri.ImageStatusResponse(image=await self._shim.images.status(request.image.image))

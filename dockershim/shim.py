@@ -33,7 +33,9 @@ from dockershim.inventory import Inventory
 from dockershim.logs import LogError, LogTarget
 from dockershim.network import NetworkError, NetworkPlugin
 from dockershim.pause.image import PauseImage
+from dockershim.pod_metrics import PodMetrics
 from dockershim.ports import Cleanups, EngineState
+from dockershim.records import SandboxRecord
 from dockershim.runtime_info import RuntimeInfo
 from dockershim.sandbox_files import SandboxFiles
 from dockershim.sandbox_run import SandboxRunner, network_of
@@ -41,6 +43,9 @@ from dockershim.sandbox_stop import SandboxStopper
 from dockershim.service import ImageService, RuntimeService
 from dockershim.stats import Stats
 from dockershim.status import StatusReader
+from dockershim.streaming import StreamingServer
+from dockershim.streaming.portforward import PortForwarder
+from dockershim.streaming.remote import RemoteCommands
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +97,12 @@ class Dockershim:
         )
         self.sandbox_stopper = SandboxStopper(engine, state, inventory, network, checkpoints, files, self.containers)
         self.execs = ExecRunner(engine, state, inventory, cleanups)
+        self.streaming = StreamingServer(
+            RemoteCommands(engine, inventory, self.execs, cleanups), PortForwarder(inventory)
+        )
         self.disk = DiskUsage(engine, state, self.image_cache, inventory)
         self.stats = Stats(state, inventory, self.disk)
+        self.metrics = PodMetrics(state, inventory, self.disk)
         self.status = StatusReader(state, inventory, checkpoints)
         self.server = CriServer(settings.listen, to_cri_error, observe)
         cri_grpc.add_RuntimeServiceServicer_to_server(RuntimeService(self), self.server.grpc)
@@ -103,6 +112,7 @@ class Dockershim:
         """Serve until `stop`; `ready` is called when the socket answers. Raises OSError when it cannot be bound."""
         await self.checkpoints.load()
         await self.network.start()
+        await self.streaming.start()
         stream = EventStream(self.engine, self._connected, self.inventory.on_event, self._disconnected)
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -112,6 +122,7 @@ class Dockershim:
                 group.create_task(self._logs.run()),
                 group.create_task(stream.run()),
                 group.create_task(self._tidy_up()),
+                group.create_task(self.streaming.run()),
             ]
             try:
                 await self.server.start()
@@ -170,21 +181,31 @@ class Dockershim:
         self.state.is_gone(str(error))
 
     async def _adopt(self) -> None:
-        """Sandboxes of cri-dockerd's get a checkpoint, with the addresses that the network knows."""
-        await self.checkpoints.keep_only(self.inventory.sandboxes)
-        await self._files.keep_only(list(self.inventory.sandboxes))
+        """Sandboxes of cri-dockerd's get a checkpoint, with the addresses that the network knows.
+
+        Asking the network for a running sandbox makes it hold the sandbox's namespace again, which ended with the
+        process before us: so that it can be torn down also when the pause has ended meanwhile.
+        """
+        await self.checkpoints.keep_only(self.inventory.may_be_sandboxes())
+        await self._files.keep_only(self.inventory.may_be_sandboxes())
         for record in list(self.inventory.sandboxes.values()):
-            if record.config_hash or self.checkpoints.get(record.id) is not None or not record.is_running:
+            if not record.is_running:
                 continue
-            ips: tuple[str, ...] = ()
-            try:
-                if record.has_own_network:
-                    ips = await self.network.addresses(network_of(record))
-            except NetworkError as error:
-                logger.warning("addresses of an adopted sandbox are not known sandbox=%s error=%s", record.id, error)
+            ips = await self._addresses_of(record)
+            if record.config_hash or self.checkpoints.get(record.id) is not None:
+                continue
             await self.checkpoints.save(SandboxCheckpoint(record.id, True, ips))
             pod = f"{record.metadata.namespace}/{record.metadata.name}"
             logger.info("sandbox adopted sandbox=%s pod=%s", record.id, pod)
+
+    async def _addresses_of(self, record: SandboxRecord) -> tuple[str, ...]:
+        if not record.has_own_network:
+            return ()
+        try:
+            return await self.network.addresses(network_of(record))
+        except NetworkError as error:
+            logger.warning("addresses of a running sandbox are not known sandbox=%s error=%s", record.id, error)
+            return ()
 
     async def _tidy_up(self) -> None:
         """After each connect, beside the serving: networks whose sandbox was removed while we were away, and the pause
@@ -195,7 +216,9 @@ class Dockershim:
             self._needs_tidying.clear()
             try:
                 await self.pause.ensure()
-                await self.network.collect_garbage(list(self.inventory.sandboxes))
+                if self.state.reason:
+                    continue  # gone again: the next connect brings a list to trust
+                await self.network.collect_garbage(self.inventory.may_be_sandboxes())
             except (NetworkError, EngineError, CriError) as error:
                 logger.warning("not tidy yet error=%s", error)
 

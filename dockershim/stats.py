@@ -108,6 +108,8 @@ class Stats:
                 network=_network(network, self._clock_ns()) if record.has_own_network else None,
             ),
         )
+        if whole.HasField("io"):
+            stats.linux.io.CopyFrom(whole.io)
         if read.processes is not None:
             stats.linux.process.timestamp = self._clock_ns()
             stats.linux.process.process_count.value = read.processes

@@ -32,7 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(_run(options))
     except AgentError as error:
-        logger.error("%s", error)
         sys.stderr.write(f"kubelet: {error}\n")
         return 1
     return 0

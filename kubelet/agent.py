@@ -197,6 +197,7 @@ class Agent:
         )
         self.statuses = PodStatuses(
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
+            self._recursive_read_only,
         )
 
     def _make_workers(self) -> None:
@@ -352,11 +353,19 @@ class Agent:
             cgroup_v2=host.cgroup_v2, single_process_oom_kill=config.single_process_oom_kill,
             swap_controller=host.swap_controller, hugepage_sizes=host.hugepage_names,
             masked_paths=host.masked_paths, selinux_enabled=host.selinux_enabled,
-            recursive_read_only_handlers=frozenset(
-                handler.name for handler in self.health.handlers
-                if handler.features and handler.features.recursive_read_only_mounts
-            ),
+            recursive_read_only_handlers=self._recursive_read_only_handlers(),
         )
+
+    def _recursive_read_only_handlers(self) -> frozenset[str]:
+        return frozenset(
+            handler.name for handler in self.health.handlers
+            if handler.features and handler.features.recursive_read_only_mounts
+        )
+
+    def _recursive_read_only(self, pod: Pod) -> bool:
+        """Whether the pod's runtime can make mounts read-only all the way down."""
+        handler = self.runtime_classes.known_handler(pod.spec.runtime_class_name)
+        return handler in self._recursive_read_only_handlers()
 
     def _admit(self, pod: Pod) -> admission.Rejection | None:
         active = active_pods(self.pods.pods(), self.status_manager, self.workers)

@@ -20,7 +20,7 @@ from kubelet.podworkers import PodWorkers
 from kubelet.probing import PodProbes
 from kubelet.sources import ApiServerSource, DirectorySource, PodConfig, PodSource, UrlSource
 from kubelet.termination import TerminationMessages
-from kubelet.upkeep import Tidier
+from kubelet.upkeep import Matter, Tidier
 from kubelet.volumes.manager import VolumeManager
 from pleg.cache import PodCache
 
@@ -107,21 +107,24 @@ def tidiers(
     collection: GarbageCollection, volumes: VolumeManager, cgroups: PodCgroups,
 ) -> list[Tidier]:
     """Who cleans up after pods that are gone, in this order."""
-    async def forget(matter: set[PodUID]) -> None:
-        probes.retain(matter)
-        statuses.retain(matter)
+    async def forget(matter: Matter) -> None:
+        probes.retain(matter())
+        statuses.retain(matter())
         messages.retain({container.id for runtime in cache for container in runtime.containers})
 
-    async def remove_containers(matter: set[PodUID]) -> None:
-        if any(status.uid not in matter for status in cache):
+    async def remove_containers(matter: Matter) -> None:
+        now = matter()
+        if any(status.uid not in now for status in cache):
             await collection.collect_containers()
 
-    async def remove_volumes(matter: set[PodUID]) -> None:
+    async def remove_volumes(matter: Matter) -> None:
         for uid in await volumes.orphans(matter):
-            await volumes.unmount_pod(uid)
-            await volumes.remove_pod_dir(uid)
+            if uid not in matter():
+                await volumes.unmount_pod(uid)
+            if uid not in matter():
+                await volumes.remove_pod_dir(uid)
 
-    async def remove_cgroups(matter: set[PodUID]) -> None:
+    async def remove_cgroups(matter: Matter) -> None:
         await cgroups.sweep(matter)
 
     return [

@@ -21,7 +21,7 @@ from kubelet.containerspec.dns import ResolvConf, ResolvConfError, parse_resolv_
 from kubelet.containerspec.errors import SandboxConfigError
 from kubelet.containerspec.security import ImageUser
 from kubelet.events import EventRecorder
-from kubelet.executor.start import ContainerToStart, ImageOutcome, Sandbox
+from kubelet.executor.start import ContainerToStart, ImageOutcome, Instance, Sandbox
 from kubelet.images import ImageError, ImageManager, ImageRequest, PulledImage
 from kubelet.objects import ObjectError, ObjectManager, RuntimeClasses
 from kubelet.timeline import Stage, Timeline
@@ -61,18 +61,18 @@ class PodConfigs:
             raise SandboxConfigError(f"failed to get RuntimeClass {name!r}: {error}") from None
 
     async def container(
-        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, restart_count: int, image: PulledImage,
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, instance: Instance, image: PulledImage,
         target_id: str,
     ) -> cri.ContainerConfig:
         return await container_config(
             pod, item.container,
             ContainerInputs(
-                restart_count=restart_count, image_ref=image.image_ref,
+                restart_count=instance.restart_count, image_ref=image.image_ref,
                 image_user=ImageUser(uid=image.uid, username=image.username), pod_ips=sandbox.ips,
                 volumes=self._volumes.mounted(pod_uid(pod)), objects=self._objects, services=self._services,
                 runtime_handler=sandbox.handler, target_id=target_id,
             ),
-            self._context(),
+            self._context(), new_message_id=lambda: instance.message_id,
         )
 
     async def image(

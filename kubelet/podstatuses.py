@@ -28,7 +28,7 @@ class PodStatuses:
     def __init__(
         self, manager: StatusManager, flags: Callable[[PodUID], Mapping[str, Flags]],
         host_ips: Callable[[], tuple[str, ...]], runtime_name: Callable[[], str], timeline: Timeline,
-        recursive_read_only: Callable[[], bool] = lambda: False,
+        recursive_read_only: Callable[[Pod], bool],
     ) -> None:
         self._manager, self._flags, self._host_ips = manager, flags, host_ips
         self._runtime_name, self._timeline = runtime_name, timeline
@@ -45,7 +45,7 @@ class PodStatuses:
         context = StatusContext(
             now=time.time(), host_ips=self._host_ips(), runtime_name=self._runtime_name(), flags=flags,
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
-            verdict=verdict, recursive_read_only=self._recursive_read_only(),
+            verdict=verdict, recursive_read_only=self._recursive_read_only(pod),
         )
         return generate_pod_status(pod, runtime, self._manager.previous(pod), context)
 

@@ -29,8 +29,8 @@ from kubelet.podmanager import PodManager
 from kubelet.podworkers import Interrupt, PodSyncError, PodWork, Synced, UpdateKind, Verdict
 from kubelet.timeline import Stage, Timeline
 from kubelet.volumes import MountError
-from pleg.cache import PodCache
-from pleg.state import PodRuntimeStatus
+from pleg.cache import Entry, PodCache
+from pleg.state import PodRuntimeStatus, RunState
 
 logger = logging.getLogger(__name__)
 
@@ -156,11 +156,14 @@ class PodSync:
         do.probes.add_pod(pod)
         actions = compute_pod_actions(pod, runtime, do.probes)
         interrupt.check()
+        acted_at = memory.acted_at
         try:
             outcome = await do.executor.carry_out(pod, runtime, actions, interrupt)
         finally:
             if not actions.empty:
                 memory.acted_at = self._clock()
+        if is_told_of(do.cache.entry(uid), outcome):
+            memory.acted_at = acted_at
         memory.reasons = outcome.reasons
         if outcome.acted or outcome.errors:
             await self._publish_outcome(pod, memory, interrupt)
@@ -301,6 +304,14 @@ class PodSync:
 
     def _step(self, uid: PodUID, what: str) -> None:
         self.steps[uid] = what
+
+
+def is_told_of(entry: Entry | None, outcome: SyncOutcome) -> bool:
+    """Whether the runtime's events have told already of all that was done, so that nobody needs to look."""
+    if entry is None or entry.error is not None or outcome.killed or outcome.errors or not outcome.started:
+        return False
+    seen = [entry.status.container_by_id(container_id) for container_id in outcome.started]
+    return all(container is not None and container.state is not RunState.CREATED for container in seen)
 
 
 def _make_directories(directory: Path) -> None:

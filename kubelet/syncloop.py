@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from kubelet.admission import Rejection
-from kubelet.api.meta import PodUID, is_mirror, pod_key, pod_uid
+from kubelet.api.meta import PodUID, full_name, is_mirror, pod_key, pod_uid
 from kubelet.api.types import Pod
 from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 HOUSEKEEPING_SECONDS = 2.0
 """Least time between two passes that something asked for."""
+CALM_SECONDS, LOOK_FOR_CALM_SECONDS = 5.0, 0.1
+"""Tidying up waits this long, at most, for pods that are starting or ending: they go first. It looks that often."""
 HOUSEKEEPING_SAFETY_SECONDS = 60.0
 """A pass is made this often even if nobody asked for one."""
 
@@ -50,13 +52,13 @@ class RuntimeView(Protocol):
 
 
 class Upkeep(Protocol):
-    """What the rest of the agent has to forget or tidy when pods go; given all pods that still matter."""
+    """What the rest of the agent has to forget or tidy when pods go; it asks which pods matter when it acts."""
 
     def reject(self, pod: Pod, rejection: Rejection) -> None: ...
 
     def admit(self, pod: Pod) -> Rejection | None: ...
 
-    async def tidy(self, wanted: set[PodUID], possibly_running: set[PodUID]) -> None: ...
+    async def tidy(self, matter: Callable[[], set[PodUID]]) -> None: ...
 
     async def delete_mirrors(self, mirrors: list[Pod]) -> None: ...
 
@@ -189,6 +191,7 @@ class SyncLoop:
                     await self._untidy.wait()
             except TimeoutError:
                 pass
+            await self._wait_for_calm()
             self._untidy.clear()
             self.last_turn = time.monotonic()
             if self._config.all_sources_seen():
@@ -198,6 +201,13 @@ class SyncLoop:
                 # Without every source's word a pod that is not wanted cannot be told from one not heard of yet.
                 await asyncio.sleep(HOUSEKEEPING_SECONDS)
                 self._untidy.set()
+
+    async def _wait_for_calm(self) -> None:
+        """Removing containers costs the engine as much as starting or stopping them, and nobody waits for it."""
+        for _ in range(round(CALM_SECONDS / LOOK_FOR_CALM_SECONDS)):
+            if not self._workers.busy():
+                return
+            await asyncio.sleep(LOOK_FOR_CALM_SECONDS)
 
     async def _tidy(self) -> None:
         """Kill what nobody wants, forget what is over, and let everybody clean up after pods that are gone."""
@@ -210,9 +220,16 @@ class SyncLoop:
             if uid not in wanted and worker and not worker.work.phase.termination_requested:
                 self._workers.update(PodUpdate(UpdateKind.KILL, worker.work.pod))
         self._kill_orphans(wanted)
-        possibly_running = {uid for uid in self._workers.uids() if self._workers.could_have_running_containers(uid)}
-        await self._upkeep.tidy(wanted, possibly_running)
-        await self._upkeep.delete_mirrors(self._pods.orphaned_mirrors())
+        await self._upkeep.tidy(self._matter)
+        await self._upkeep.delete_mirrors([
+            mirror for mirror in self._pods.orphaned_mirrors()
+            if not self._workers.static_is_terminating(full_name(mirror))
+        ])
+
+    def _matter(self) -> set[PodUID]:
+        """Pods that are wanted or may have something running."""
+        running = {uid for uid in self._workers.uids() if self._workers.could_have_running_containers(uid)}
+        return running | {pod_uid(pod) for pod in self._pods.pods()}
 
     def _kill_orphans(self, wanted: set[PodUID]) -> None:
         for status in self._runtime.cache:

@@ -9,20 +9,22 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kubelet.api.meta import PodUID, parse_time, pod_uid
 from kubelet.api.types import BoundObjectReference, Pod, TokenRequest, TokenRequestSpec
 from kubelet.apiclient import paths as api_paths
-from kubelet.apiclient.errors import ApiError
+from kubelet.apiclient.errors import ApiError, ForbiddenError
 from kubelet.objects.errors import ObjectError
 
 logger = logging.getLogger(__name__)
 
 LONGEST_LIFE_SECONDS = 24 * 3600.0
 MAX_JITTER_SECONDS = 10.0
+AUTHORIZER_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Between the tries of a new pod's first token while the API server forbids it."""
 T = TypeVar("T")
 
 
@@ -51,7 +53,9 @@ class TokenManager:
     """`now` is the wall clock in Unix seconds: expiry is the API server's wall clock time."""
 
     def __init__(self, client: Creator, *, now: Callable[[], float] = time.time,
-                 jitter: Callable[[], float] = lambda: random.uniform(0, MAX_JITTER_SECONDS)) -> None:  # noqa: S311
+                 jitter: Callable[[], float] = lambda: random.uniform(0, MAX_JITTER_SECONDS),  # noqa: S311
+                 sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
         self._client, self._now, self._jitter = client, now, jitter
         self._tokens: dict[_Key, _Token] = {}
         self._locks: dict[_Key, asyncio.Lock] = {}
@@ -65,7 +69,7 @@ class TokenManager:
             if known is not None and not self._is_old(known):
                 return known.token
             try:
-                fresh = await self._request(pod, key)
+                fresh = await self._first(pod, key) if known is None else await self._request(pod, key)
             except ApiError as error:
                 if known is None:
                     raise ObjectError(f"failed to fetch token: {error.message}") from None
@@ -77,6 +81,16 @@ class TokenManager:
                 return known.token
             self._tokens[key] = fresh
             return fresh.token
+
+    async def _first(self, pod: Pod, key: _Key) -> _Token:
+        """The API server's node authorizer hears of a new binding a moment after this node does: until then it
+        forbids what it will allow."""
+        for delay in AUTHORIZER_DELAYS:
+            try:
+                return await self._request(pod, key)
+            except ForbiddenError:
+                await self._sleep(delay)
+        return await self._request(pod, key)
 
     def forget(self, uid: PodUID) -> None:
         """The pod is gone, and its tokens with it."""

@@ -24,16 +24,24 @@ from kubelet.volumes.types import MountError, VolumeError
 logger = logging.getLogger(__name__)
 
 
+Matter = Callable[[], set[PodUID]]
+"""The pods that are wanted or may have something running, now."""
+
+
 class Mirrors(Protocol):
     async def delete(self, full_name: str, uid: PodUID) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tidier:
-    """One room's clean-up: told which pods still matter, it forgets or removes all others."""
+    """One room's clean-up: it forgets or removes what belongs to no pod that still matters.
+
+    Which pods matter is asked for each time before something is removed, never remembered over an await: a pod that
+    comes meanwhile must not lose the volumes and the processes that its worker is just giving it.
+    """
 
     name: str
-    tidy: Callable[[set[PodUID]], Awaitable[None]]
+    tidy: Callable[[Matter], Awaitable[None]]
 
 
 class Upkeep:
@@ -55,9 +63,8 @@ class Upkeep:
         self._recorder.event(pod_reference(pod), "Warning", rejection.reason, rejection.message)
         self._statuses.set(pod, rejected_status(pod, rejection.reason, rejection.message, self._wall()))
 
-    async def tidy(self, wanted: set[PodUID], possibly_running: set[PodUID]) -> None:
+    async def tidy(self, matter: Matter) -> None:
         """Each room by itself: one that fails says so and is asked again, the others go on."""
-        matter = wanted | possibly_running
         for tidier in self._tidiers:
             try:
                 await tidier.tidy(matter)

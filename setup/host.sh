@@ -2,7 +2,7 @@
 # Makes a machine ready: installs what is missing on Debian and Ubuntu, says what is missing elsewhere.
 #
 #   setup/host.sh run       what `make run` needs: engine, CNI plugins, iptables, compiler, busybox, Python's venv
-#   setup/host.sh test      that, and what the test suites need
+#   setup/host.sh test      that, and what the test suites need, with Go (setup/go.py)
 set -eu
 
 purpose=${1:?usage: setup/host.sh run|test}
@@ -25,6 +25,7 @@ docker-registry:docker-registry:a registry on loopback for pull tests
 unshare:util-linux:throw-away nodes
 /usr/include/seccomp.h:libseccomp-dev:to build runc
 make:make:to build the engine and its peers
+curl:curl:a program of the images of the node suite
 git:git:to build Go modules
 ps:procps:process listings in tests
 '
@@ -66,20 +67,35 @@ done <<EOF
 $needs
 EOF
 
-if [ -z "$missing" ]; then exit 0; fi
+install_missing() {
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "setup: this machine lacks the following; install it with your package manager and run make again:$reasons" >&2
+        exit 1
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        echo "setup: root is needed to install:$reasons" >&2
+        echo "setup: run make as root, or install the packages yourself: apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "setup: installing with apt-get:$reasons"
+    export DEBIAN_FRONTEND=noninteractive
+    # Another package manager (a fresh cloud machine updates itself) is waited for.
+    wait="-o DPkg::Lock::Timeout=300"
+    # shellcheck disable=SC2086 # options and package names, in words
+    { apt-get $wait update -qq && apt-get $wait install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || {
+        cat "$log" >&2
+        rm -f "$log"
+        echo "setup: apt-get could not install:$missing" >&2
+        exit 1
+    }
+    rm -f "$log"
+    echo "setup: packages are installed"
+}
 
-if ! command -v apt-get >/dev/null 2>&1; then
-    echo "setup: this machine lacks the following; install it with your package manager and run make again:$reasons" >&2
-    exit 1
+if [ -n "$missing" ]; then
+    log=$(mktemp)
+    install_missing
 fi
-if [ "$(id -u)" != 0 ]; then
-    echo "setup: root is needed to install:$reasons" >&2
-    echo "setup: run make as root, or install the packages yourself: apt-get install$missing" >&2
-    exit 1
+if [ "$purpose" = test ]; then
+    "${PYTHON:-python3}" "$(dirname "$0")/go.py"
 fi
-echo "setup: installing with apt-get:$reasons"
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-# shellcheck disable=SC2086 # a list of package names
-apt-get install -y -qq --no-install-recommends $missing >/dev/null
-echo "setup: done"

@@ -34,10 +34,14 @@ class BuildError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class BuildSet:
-    """One Go module with the programs that it builds. `cgo` sets link statically."""
+    """One Go module with the programs that it builds. `cgo` sets link statically.
+
+    `tests` names test binaries and the package that each is compiled from; all other programs are `tool`s of go.mod.
+    """
 
     name: str
     programs: tuple[str, ...]
+    tests: tuple[tuple[str, str], ...] = ()
     cgo: bool = False
     tags: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
@@ -46,6 +50,10 @@ class BuildSet:
     @property
     def source(self) -> Path:
         return HERE / self.name
+
+    @property
+    def all_programs(self) -> tuple[str, ...]:
+        return (*self.programs, *(name for name, _ in self.tests))
 
     def go_flags(self) -> list[str]:
         variables = [f"-X {name}={value}" for name, value in self.variables]
@@ -57,7 +65,7 @@ class BuildSet:
         for part in (
             (self.source / "go.mod").read_bytes(),
             (self.source / "go.sum").read_bytes(),
-            "\0".join([*self.go_flags(), str(self.cgo), go_version]).encode(),
+            "\0".join([*self.go_flags(), str(self.cgo), go_version, *(package for _, package in self.tests)]).encode(),
         ):
             digest.update(hashlib.sha256(part).digest())
         return digest.hexdigest()[:16]
@@ -98,6 +106,12 @@ SETS: dict[str, BuildSet] = {
             variables=(("github.com/containerd/containerd/v2/version.Version", "2.4.2"),),
         ),
         BuildSet("agnhost", ("agnhost",)),
+        BuildSet(
+            "node-e2e",
+            ("ginkgo", "nonewprivs"),
+            tests=(("e2e_node.test", "k8s.io/kubernetes/test/e2e_node"),),
+            variables=_kubernetes_version(),
+        ),
         BuildSet("cri-tools", ("crictl",), variables=(("sigs.k8s.io/cri-tools/pkg/version.Version", "1.36.0"),)),
         BuildSet(
             "moby",
@@ -123,13 +137,13 @@ def cache_dir() -> Path:
 
 def set_of(program: str) -> BuildSet:
     for build_set in SETS.values():
-        if program in build_set.programs:
+        if program in build_set.all_programs:
             return build_set
     raise BuildError(f"no build set has a program {program!r}; there are {sorted(programs())}")
 
 
 def programs() -> list[str]:
-    return [program for build_set in SETS.values() for program in build_set.programs]
+    return [program for build_set in SETS.values() for program in build_set.all_programs]
 
 
 def path(program: str) -> Path:
@@ -183,24 +197,35 @@ def _ensure_set(build_set: BuildSet) -> float | None:
             _go_build(build_set, Path(temporary))
             finished = Path(temporary) / "finished"
             finished.mkdir()
-            for program in build_set.programs:
+            for program in build_set.all_programs:
                 (Path(temporary) / program).rename(finished / program)
             finished.rename(target)
         return time.monotonic() - started
 
 
 def _go_build(build_set: BuildSet, output: Path) -> None:
-    command = ["nice", _go(), "build", *build_set.go_flags(), "-o", f"{output}/", "tool"]
-    environment = {**os.environ, "CGO_ENABLED": "1" if build_set.cgo else "0", "GOFLAGS": "", "GOWORK": "off"}
-    result = subprocess.run(
-        command, cwd=build_set.source, env=environment, capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        raise BuildError(f"building {build_set.name} failed ({build_set.source}/go.mod):\n{result.stderr.strip()}")
+    _go_run(build_set, ["build", *build_set.go_flags(), "-o", f"{output}/", "tool"])
+    for program, package in build_set.tests:
+        _go_run(build_set, ["test", "-c", *build_set.go_flags(), "-o", str(output / program), package])
     for built, wanted in PACKAGE_NAMES.items():
         if wanted in build_set.programs and (output / built).exists():
             (output / built).rename(output / wanted)
-    missing = [p for p in build_set.programs if not (output / p).exists()]
+    missing = [p for p in build_set.all_programs if not (output / p).exists()]
     if missing:
         there = sorted(p.name for p in output.iterdir())
         raise BuildError(f"building {build_set.name} left no {missing}; there is {there}")
+
+
+def module_directory(build_set: BuildSet, module: str) -> Path:
+    """Where the sources of a module lie, in the version that a build set pins: files beside programs are read there."""
+    return Path(_go_run(build_set, ["list", "-m", "-f", "{{.Dir}}", module]).strip())
+
+
+def _go_run(build_set: BuildSet, words: list[str]) -> str:
+    environment = {**os.environ, "CGO_ENABLED": "1" if build_set.cgo else "0", "GOFLAGS": "", "GOWORK": "off"}
+    result = subprocess.run(
+        ["nice", _go(), *words], cwd=build_set.source, env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        raise BuildError(f"`go {words[0]}` failed in {build_set.source}:\n{result.stderr.strip()}")
+    return result.stdout

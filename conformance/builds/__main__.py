@@ -14,7 +14,7 @@ def main() -> int:
         for build_set, seconds in builds.ensure(names).items():
             print(f"built {build_set} in {seconds:.0f} s", flush=True)
         for name in names or builds.programs():
-            for program in builds.SETS[name].programs if name in builds.SETS else [name]:
+            for program in builds.SETS[name].all_programs if name in builds.SETS else [name]:
                 print(f"{program}: {builds.path(program)}")
     except builds.BuildError as error:
         print(error, file=sys.stderr)

@@ -212,7 +212,8 @@ class CNINetwork:
 
     def _ready_network(self) -> NetworkConf:
         if self._current is None:
-            detail = "".join(f"; {problem}" for problem in self._problems)
+            found = self._problems or (f"no network configuration (*.conflist, *.conf, *.json) in {self._conf_dir}",)
+            detail = "".join(f"; {problem}" for problem in found)
             raise NetworkNotReadyError(f"cni config uninitialized{detail}")
         if "ipRanges" in self._current.capabilities and not self._pod_cidr:
             raise NetworkNotReadyError("no PodCIDR set")

@@ -135,17 +135,22 @@ class PodCgroups:
         self._burstable.pop(uid, None)
         await self._update_tiers()
 
-    async def sweep(self, live: set[PodUID]) -> set[PodUID]:
-        """Remove the cgroups of pods that nobody knows any more; returns whose they were."""
+    async def sweep(self, live: Callable[[], set[PodUID]]) -> set[PodUID]:
+        """Remove the cgroups of pods that nobody knows any more; returns whose they were.
+
+        `live` is asked before each removal, which kills what runs in the group: a pod may come at any time."""
         if not self._settings.per_qos:
             return set()
-        orphans = {uid: name for uid, name in (await asyncio.to_thread(self._on_disk)).items() if uid not in live}
-        for uid in orphans:
+        removed: set[PodUID] = set()
+        for uid in await asyncio.to_thread(self._on_disk):
+            if uid in live():
+                continue
+            removed.add(uid)
             try:
                 await self.remove(uid)
             except CgroupError as error:
                 logger.warning("cannot remove the cgroup of a pod that is gone: %s pod_uid=%s", error, uid)
-        return set(orphans)
+        return removed
 
     async def _remove(self, name: CgroupName) -> None:
         path = self._path(name)

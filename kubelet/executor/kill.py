@@ -111,15 +111,28 @@ class Killer:
         )
         grace = grace_override if grace_override is not None else grace_of(pod, container, reason)
         deadline = self._clock() + grace
-        hook = container.lifecycle.pre_stop if container.lifecycle else None
-        if hook is not None and grace > 0:
-            await self._pre_stop(pod, kind, container, status, deadline, pod_ip)
-        if order is not None and grace > 0:
+        problem: CriError | None = None
+        async with asyncio.TaskGroup() as group:
+            hook: asyncio.Task[None] | None = None
+            if grace > 0 and container.lifecycle and container.lifecycle.pre_stop:
+                hook = group.create_task(self._pre_stop(pod, kind, container, status, pod_ip))
+                await self._hook_end(hook, deadline, pod, container)
+            if order is not None and grace > 0:
+                try:
+                    async with asyncio.timeout(max(0.0, deadline - self._clock())):
+                        await order.wait_turn(status.name)
+                except TimeoutError:
+                    pass
             try:
-                async with asyncio.timeout(max(0.0, deadline - self._clock())):
-                    await order.wait_turn(status.name)
-            except TimeoutError:
-                pass
+                await self._stop(pod, status, deadline)
+            except CriError as error:
+                problem = error
+            if hook is not None:
+                hook.cancel()
+        if problem is not None:
+            raise problem
+
+    async def _stop(self, pod: Pod, status: ContainerStatus, deadline: float) -> None:
         left = max(MINIMUM_STOP_SECONDS, math.ceil(deadline - self._clock()))
         logger.info(
             "Killing container with a grace period pod=%s container=%s id=%s grace_seconds=%d",
@@ -130,20 +143,25 @@ class Killer:
         except NotFoundError:
             return
 
+    async def _hook_end(
+        self, hook: asyncio.Task[None], deadline: float, pod: Pod, container: AnyContainer
+    ) -> None:
+        """Until the hook has ended or its time is over. A late one runs on beside the stop: what it started in the
+        container ends with the container, and may do so in the seconds that a stop always has."""
+        await asyncio.wait([hook], timeout=max(0.0, deadline - self._clock()))
+        if not hook.done():
+            logger.warning(
+                "PreStop hook did not end within the grace period pod=%s container=%s", formatted(pod), container.name
+            )
+
     async def _pre_stop(
-        self, pod: Pod, kind: ContainerKind, container: AnyContainer, status: ContainerStatus, deadline: float,
-        pod_ip: str,
+        self, pod: Pod, kind: ContainerKind, container: AnyContainer, status: ContainerStatus, pod_ip: str
     ) -> None:
         hook = container.lifecycle.pre_stop if container.lifecycle else None
         if hook is None:
             return
         try:
-            async with asyncio.timeout(max(0.0, deadline - self._clock())):
-                await run_hook(self._runtime, self._recorder, pod, container, status.id, hook, pod_ip)
-        except TimeoutError:
-            logger.warning(
-                "PreStop hook did not end within the grace period pod=%s container=%s", formatted(pod), container.name
-            )
+            await run_hook(self._runtime, self._recorder, pod, container, status.id, hook, pod_ip)
         except HookError as error:
             logger.warning("PreStop hook failed pod=%s container=%s err=%s", formatted(pod), container.name, error)
             self._recorder.event(

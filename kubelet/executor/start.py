@@ -5,8 +5,10 @@ Every failure is a StartError with the waiting reason and the message that the c
 
 import asyncio
 import logging
+import secrets
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -30,11 +32,16 @@ from kubelet.executor.hooks import HookError, run_hook
 from kubelet.executor.kill import Killer
 from kubelet.images import ImageError, PulledImage
 from kubelet.paths import legacy_symlink, pod_log_dir
-from kubelet.podworkers import Interrupt
+from kubelet.podworkers import Interrupt, SyncInterruptedError
 from kubelet.timeline import Stage, Timeline
 from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID
 
 logger = logging.getLogger(__name__)
+
+ADDRESS_TO_COME = ("0.0.0.0",)
+"""In the hosts file of a container that is created before its pod has an address."""
+LOOK_FOR_IMAGE_SECONDS = 0.05
+"""An image that is not there by then has to be pulled, which takes longer than the sandbox does."""
 
 ImageOutcome = PulledImage | ImageError
 """What a container's image came to."""
@@ -64,11 +71,30 @@ class ContainerToStart:
     container: AnyContainer
 
 
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Which of a container's instances is started; `message_id` names the file of its termination message."""
+
+    restart_count: int
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyContainer:
+    """A container that was created before its sandbox was up, for what it was thought to be. Times are Unix seconds."""
+
+    id: ContainerID
+    instance: Instance
+    config: cri.ContainerConfig
+    began: float
+    ended: float
+
+
 class ContainerConfigs(Protocol):
     """Makes the CRI's view of a container; raises ContainerConfigError."""
 
     async def container(
-        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, restart_count: int, image: PulledImage,
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, instance: Instance, image: PulledImage,
         target_id: str,
     ) -> cri.ContainerConfig: ...
 
@@ -122,16 +148,81 @@ class Starter:
     async def start(
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus,
         image: "asyncio.Task[ImageOutcome]", interrupt: Interrupt,
-    ) -> None:
-        """Start one container whose image is being made ready. Raises StartError, SyncInterruptedError."""
-        pulled = await self._image(pod, item, image, interrupt)
-        config = await self._config(pod, item, sandbox, runtime, pulled)
-        interrupt.check()
-        container_id = await self._create(pod, item, sandbox, config)
+        early: "asyncio.Task[EarlyContainer | None] | None" = None,
+    ) -> ContainerID:
+        """Start one container whose image is being made ready, and that perhaps has been created early. Raises
+        StartError, SyncInterruptedError."""
+        made: EarlyContainer | None = None
+        try:
+            pulled = await self._image(pod, item, image, interrupt)
+            made = await early if early is not None else None
+            instance = made.instance if made else await self._instance(pod, item.container, runtime)
+            config = await self._config(pod, item, sandbox, instance, runtime, pulled)
+            interrupt.check()
+        except (StartError, SyncInterruptedError):
+            if early is not None:
+                await self.discard(early)
+            raise
+        container_id = await self._take(pod, item, made, config) or await self._create(pod, item, sandbox, config)
         await self._start(pod, item, container_id)
         log = Path(sandbox.config.log_directory, config.log_path)
         await asyncio.to_thread(self._link_log, pod, item.container.name, container_id, log)
         await self._post_start(pod, item, container_id, sandbox, interrupt)
+        return container_id
+
+    async def create_early(
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus,
+        image: "asyncio.Task[ImageOutcome]",
+    ) -> EarlyContainer | None:
+        """Create the container as it will be if its addresses matter to its hosts file alone, which `start` checks.
+
+        None where that cannot be or does not work: then `start` does it all, and tells what is wrong."""
+        await asyncio.wait([image], timeout=LOOK_FOR_IMAGE_SECONDS)
+        if _names_its_addresses(item.container) or not image.done() or image.cancelled():
+            return None
+        outcome = image.result()
+        if isinstance(outcome, ImageError):
+            return None
+        began = time.time()
+        guess = sandbox if pod.spec.host_network else replace(sandbox, ips=ADDRESS_TO_COME)
+        try:
+            instance = await self._instance(pod, item.container, runtime)
+            config = await self._configs.container(pod, item, guess, instance, outcome, _target_id(item, runtime))
+            response = await self._runtime.CreateContainer(cri.CreateContainerRequest(
+                pod_sandbox_id=sandbox.id, config=config, sandbox_config=sandbox.config,
+            ))
+        except (ContainerConfigError, CriError) as error:
+            logger.debug("Container is not created early pod=%s container=%s err=%s", formatted(pod),
+                         item.container.name, error)
+            return None
+        return EarlyContainer(ContainerID(response.container_id), instance, config, began, time.time())
+
+    async def discard(self, early: "asyncio.Task[EarlyContainer | None]") -> None:
+        """Remove a container that was created early and is not wanted after all."""
+        await self._remove(await early)
+
+    async def _remove(self, made: EarlyContainer | None) -> None:
+        if made is None:
+            return
+        try:
+            await self._runtime.RemoveContainer(cri.RemoveContainerRequest(container_id=made.id))
+        except CriError as error:
+            logger.warning("Container that is not wanted stays until it is collected id=%s err=%s", made.id, error)
+
+    async def _take(
+        self, pod: Pod, item: ContainerToStart, made: EarlyContainer | None, config: cri.ContainerConfig
+    ) -> ContainerID | None:
+        """The container that was created early, if it is what it has to be; else it goes."""
+        if made is None:
+            return None
+        if made.config != config:
+            await self._remove(made)
+            return None
+        uid, name = pod_uid(pod), item.container.name
+        self._timeline.begin(uid, Stage.CREATE, detail=name, at=made.began)
+        self._timeline.end(uid, Stage.CREATE, detail=name, at=made.ended)
+        self._event(pod, item, "Normal", "Created", "Container created")
+        return made.id
 
     async def _image(
         self, pod: Pod, item: ContainerToStart, image: "asyncio.Task[ImageOutcome]", interrupt: Interrupt
@@ -144,11 +235,11 @@ class Starter:
         return outcome
 
     async def _config(
-        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus, image: PulledImage
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, instance: Instance, runtime: PodRuntimeStatus,
+        image: PulledImage,
     ) -> cri.ContainerConfig:
         try:
-            count = await self._restart_count(pod, item.container, runtime)
-            return await self._configs.container(pod, item, sandbox, count, image, _target_id(item, runtime))
+            return await self._configs.container(pod, item, sandbox, instance, image, _target_id(item, runtime))
         except ContainerConfigError as error:
             self._event(pod, item, "Warning", "Failed", f"Error: {error}")
             raise StartError("CreateContainerConfigError", str(error)) from None
@@ -204,13 +295,15 @@ class Starter:
                 logger.warning("Container with a failed hook was not stopped id=%s err=%s", container_id, kill_error)
             raise StartError("PostStartHookError", str(error)) from None
 
-    async def _restart_count(self, pod: Pod, container: AnyContainer, runtime: PodRuntimeStatus) -> int:
+    async def _instance(self, pod: Pod, container: AnyContainer, runtime: PodRuntimeStatus) -> Instance:
         """One more than the last known; from the log directory when the runtime has forgotten the container."""
         last = runtime.container(container.name)
         if last is not None:
-            return last.restart_count + 1
-        directory = pod_log_dir(self._pod_logs_dir, pod) / container.name
-        return await asyncio.to_thread(restart_count_from_logs, directory)
+            count = last.restart_count + 1
+        else:
+            directory = pod_log_dir(self._pod_logs_dir, pod) / container.name
+            count = await asyncio.to_thread(restart_count_from_logs, directory)
+        return Instance(count, secrets.token_hex(4))
 
     def _link_log(self, pod: Pod, container: str, container_id: str, log: Path) -> None:
         """/var/log/containers/<pod>_<ns>_<container>-<id>.log, which log collectors follow."""
@@ -225,6 +318,15 @@ class Starter:
     def _event(self, pod: Pod, item: ContainerToStart, kind: str, reason: str, message: str) -> None:
         reference = pod_reference(pod, container_field_path(item.kind, item.container.name))
         self._recorder.event(reference, kind, reason, message)
+
+
+def _names_its_addresses(container: AnyContainer) -> bool:
+    """Whether the container's environment tells the pod's addresses, and so has to wait for them."""
+    return any(
+        variable.value_from is not None and variable.value_from.field_ref is not None
+        and variable.value_from.field_ref.field_path in ("status.podIP", "status.podIPs")
+        for variable in container.env
+    )
 
 
 def _target_id(item: ContainerToStart, runtime: PodRuntimeStatus) -> str:

@@ -11,7 +11,7 @@ what a pod can observe, since list order only promises that a postStart is over 
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from kubelet.executor.kill import Killer, KillError
 from kubelet.executor.start import (
     ContainerToStart,
     CrashBackoff,
+    EarlyContainer,
     ImageOutcome,
     Sandbox,
     Starter,
@@ -34,7 +35,7 @@ from kubelet.executor.start import (
 )
 from kubelet.podworkers import Interrupt, SyncInterruptedError
 from kubelet.timeline import Stage, Timeline
-from pleg.state import PodRuntimeStatus, SandboxID, sandbox_from_cri
+from pleg.state import ContainerID, PodRuntimeStatus, SandboxID, sandbox_from_cri
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,9 @@ class SyncOutcome:
     errors: list[str] = field(default_factory=list)
     retry_at: float | None = None
     acted: bool = False
+    killed: bool = False
+    """Something was stopped or removed, not only started."""
+    started: list[ContainerID] = field(default_factory=list)
 
     def container_failed(self, name: str, error: StartError) -> None:
         self.reasons[name] = (error.reason, error.message)
@@ -95,7 +99,10 @@ class PodExecutor:
         self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, interrupt: Interrupt
     ) -> SyncOutcome:
         """Do what the plan says. Failures of containers are in the outcome; raises SyncInterruptedError."""
-        outcome = SyncOutcome(acted=not actions.empty)
+        outcome = SyncOutcome(
+            acted=not actions.empty,
+            killed=bool(actions.to_kill or (actions.kill_pod and (runtime.sandboxes or runtime.containers))),
+        )
         if actions.create_sandbox and actions.sandbox_id:
             self._recorder.event(
                 pod_reference(pod), "Normal", "SandboxChanged",
@@ -195,26 +202,40 @@ class PodExecutor:
         self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, request: "_Request",
         items: list[ContainerToStart], outcome: SyncOutcome, interrupt: Interrupt,
     ) -> None:
-        """Images and sandbox side by side, then the containers. Raises SyncInterruptedError."""
+        """Images and sandbox side by side, then the containers; the first of them are created while the sandbox comes
+        up, where the runtime lets us. Raises SyncInterruptedError."""
         async with asyncio.TaskGroup() as group:
             images = {
                 item.container.name: group.create_task(self._images.image(pod, item, request.config, request.handler))
                 for item in items
             }
+            early: dict[str, asyncio.Task[EarlyContainer | None]] = {}
+
+            def create_early(sandbox_id: str) -> None:
+                sandbox = Sandbox(SandboxID(sandbox_id), request.config, (), request.handler)
+                for item in next(batches(items), []) if not interrupt.interrupted else []:
+                    name = item.container.name
+                    early[name] = group.create_task(
+                        self._starter.create_early(pod, item, sandbox, runtime, images[name])
+                    )
+
             try:
-                sandbox = await self._sandbox(pod, runtime, actions, request)
+                sandbox = await self._sandbox(pod, runtime, actions, request, create_early)
                 for batch in batches(items):
-                    if not await self._start_batch(pod, runtime, sandbox, batch, images, outcome, interrupt):
+                    if not await self._start_batch(pod, runtime, sandbox, batch, images, early, outcome, interrupt):
                         break
             except SandboxFailedError as error:
                 outcome.errors.append(str(error))
             finally:
                 for image in images.values():
                     image.cancel()
+                for creation in early.values():  # those that nobody took
+                    await self._starter.discard(creation)
         interrupt.check()
 
     async def _sandbox(
-        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, request: "_Request"
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, request: "_Request",
+        on_created: Callable[[str], None],
     ) -> Sandbox:
         """The sandbox to start in: the one that is there, or a new one with its network set up."""
         if not actions.create_sandbox:
@@ -223,14 +244,19 @@ class PodExecutor:
         uid = pod_uid(pod)
         self._timeline.begin(uid, Stage.SANDBOX)
         try:
-            response = await self._runtime.RunPodSandbox(
-                cri.RunPodSandboxRequest(config=request.config, runtime_handler=request.handler)
+            made = await self._runtime.run_pod_sandbox(
+                cri.RunPodSandboxRequest(config=request.config, runtime_handler=request.handler), on_created
             )
         except CriError as error:
             self._timeline.end(uid, Stage.SANDBOX, error=str(error))
             raise SandboxFailedError(self._sandbox_failed(pod, str(error))) from None
         self._timeline.end(uid, Stage.SANDBOX)
-        sandbox_id = SandboxID(response.pod_sandbox_id)
+        sandbox_id = SandboxID(made.id)
+        ips = await self._addresses(pod, sandbox_id) if made.ips is None else made.ips
+        self._timeline.mark(uid, Stage.NETWORK)
+        return Sandbox(sandbox_id, request.config, ips, request.handler)
+
+    async def _addresses(self, pod: Pod, sandbox_id: SandboxID) -> tuple[str, ...]:
         try:
             status = await self._runtime.PodSandboxStatus(cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))
         except CriError as error:
@@ -238,8 +264,7 @@ class PodExecutor:
                 pod_reference(pod), "Warning", "FailedPodSandBoxStatus", f"Unable to get pod sandbox status: {error}"
             )
             raise SandboxFailedError(f"unable to get the status of sandbox {sandbox_id}: {error}") from None
-        self._timeline.mark(uid, Stage.NETWORK)
-        return Sandbox(sandbox_id, request.config, sandbox_from_cri(status.status).ips, request.handler)
+        return sandbox_from_cri(status.status).ips
 
     def _sandbox_failed(self, pod: Pod, message: str) -> str:
         """Tell of it in an event; returns the text of the worker's error."""
@@ -250,15 +275,19 @@ class PodExecutor:
 
     async def _start_batch(
         self, pod: Pod, runtime: PodRuntimeStatus, sandbox: Sandbox, batch: Sequence[ContainerToStart],
-        images: "dict[str, asyncio.Task[ImageOutcome]]", outcome: SyncOutcome, interrupt: Interrupt,
+        images: "dict[str, asyncio.Task[ImageOutcome]]", early: "dict[str, asyncio.Task[EarlyContainer | None]]",
+        outcome: SyncOutcome, interrupt: Interrupt,
     ) -> bool:
         """Start containers side by side; False when nothing may be started after them."""
         go_on = True
 
         async def start_one(item: ContainerToStart) -> None:
             nonlocal go_on
+            name = item.container.name
             try:
-                await self._starter.start(pod, item, sandbox, runtime, images[item.container.name], interrupt)
+                outcome.started.append(await self._starter.start(
+                    pod, item, sandbox, runtime, images[name], interrupt, early.pop(name, None)
+                ))
             except StartError as error:
                 outcome.container_failed(item.container.name, error)
                 if item.kind is ContainerKind.INIT and not is_sidecar(item.container):

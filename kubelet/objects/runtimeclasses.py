@@ -20,6 +20,13 @@ class RuntimeClasses:
         if self._reflector is not None:
             await self._reflector.run()
 
+    def known_handler(self, name: str) -> str | None:
+        """The handler as far as it is known now; None for a class that is not."""
+        if not name:
+            return ""
+        found = self._reflector.get(name) if self._reflector else None
+        return found.handler if found else None
+
     async def handler(self, name: str) -> str:
         """The handler for a pod's runtimeClassName; "" is the runtime's default. Raises ObjectError."""
         if not name:

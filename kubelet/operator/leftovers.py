@@ -6,7 +6,8 @@
     NAT rules     those whose comment names our CNI network; a plugin that was never asked to delete leaves them
     cgroups       the pods' subtree, in every hierarchy
     settings      IPv4 forwarding, switched on by the bridge plugin
-    files         the links to our pods' logs; what engines put at fixed places, if it was not there before
+    files         the links to our pods' logs; shims' sockets; what engines put at fixed places,
+                  if it was not there before
 
 A run removes them when it ends, and the next run does when that one was killed. Everything is found by a name that
 only we use; nothing here touches another engine's, kubelet's or run's.
@@ -24,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "PODWRIGHT_RUN"
-"""The environment variable, holding the state directory, that every process of a run inherits."""
+"""The environment variable, holding a run's own random name, that every process of the run inherits."""
 CNI_NETWORK = "podwright-run"
 POD_BRIDGE = "podwright0"
 ENGINE_BRIDGE = "podwright1"
@@ -38,20 +39,24 @@ _FIXED_PLACES = tuple(map(Path, (
 )))  # fmt: skip
 """Inner ones before the directories that hold them."""
 _BEFORE = "before.json"
+_NAME = "run.name"
+POD_LOGS = "logs"
+"""The pods' log directory, in the state directory."""
 _END_SECONDS = 10.0
 
 
-def remember_machine(state: Path) -> None:
-    """Note in `state` what `remove_leftovers` has to put back."""
+def remember(state: Path, name: str) -> None:
+    """Note in `state` the run's name and what `remove_leftovers` has to put back."""
+    (state / _NAME).write_text(name)
     (state / _BEFORE).write_text(json.dumps({
         "forwarding": _FORWARDING.read_text().strip(),
         "absent": [str(path) for path in _FIXED_PLACES if not path.exists()],
     }))
 
 
-def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
-    """End and remove everything of the run in `state`, save files of these suffixes; a second call finds nothing."""
-    _end_processes(state)
+def remove_leftovers(state: Path, keep_logs: bool = False) -> None:
+    """End and remove everything of the run in `state`; a second call finds nothing."""
+    _end_processes(_name(state))
     _unmount(state)
     for bridge in (POD_BRIDGE, ENGINE_BRIDGE):
         if Path("/sys/class/net", bridge).exists():
@@ -59,8 +64,16 @@ def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
     _delete_rules()
     _remove_cgroups()
     _remove_log_links(state)
+    _remove_shim_sockets(state)
     _put_back(state)
-    _remove_files(state, keep)
+    _remove_files(state, keep_logs)
+
+
+def _name(state: Path) -> str:
+    try:
+        return (state / _NAME).read_text()
+    except OSError:
+        return ""
 
 
 def _quietly(*command: str) -> str:
@@ -74,19 +87,19 @@ def _quietly(*command: str) -> str:
 # Processes.
 
 
-def _end_processes(state: Path) -> None:
+def _end_processes(name: str) -> None:
     deadline = time.monotonic() + _END_SECONDS
-    while (pids := _processes(state)) and time.monotonic() < deadline:
+    while name and (pids := _processes(name)) and time.monotonic() < deadline:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 
-def _processes(state: Path) -> set[int]:
+def _processes(name: str) -> set[int]:
     """Living processes with our mark, and all that descend from them; never ourselves or one that we descend from."""
     parents = {pid: parent for pid, letter, parent in _process_table() if letter not in "ZX"}
-    mark = f"{MARK}={state}".encode()
+    mark = f"{MARK}={name}".encode()
     found = {pid for pid in parents if _carries(pid, mark)}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more
@@ -117,12 +130,16 @@ def _carries(pid: int, mark: bytes) -> bool:
 
 
 def _unmount(state: Path) -> None:
-    try:
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        return
-    for mount in sorted((item for item in mounts if Path(item).is_relative_to(state)), reverse=True):
-        _quietly("umount", "--lazy", mount)
+    """Until none is left: a table that changes while it is read may hide one."""
+    deadline = time.monotonic() + _END_SECONDS
+    while (mounts := _mounts(state)) and time.monotonic() < deadline:
+        for mount in sorted(mounts, reverse=True):
+            _quietly("umount", "--lazy", mount)
+
+
+def _mounts(state: Path) -> list[str]:
+    lines = Path("/proc/mounts").read_text().splitlines()
+    return [mount for mount in (line.split()[1] for line in lines) if Path(mount).is_relative_to(state)]
 
 
 def _delete_rules() -> None:
@@ -169,6 +186,13 @@ def _remove_log_links(state: Path) -> None:
                 link.unlink()
 
 
+def _remove_shim_sockets(state: Path) -> None:
+    """containerd's shims listen in /run/containerd/s, wherever its state is; it notes each address with its bundle."""
+    for note in (state / "containerd-run").glob("io.containerd.runtime.v2.task/*/*/address"):
+        with contextlib.suppress(OSError):
+            Path(note.read_text().removeprefix("unix://")).unlink()
+
+
 def _put_back(state: Path) -> None:
     try:
         before = json.loads((state / _BEFORE).read_text())
@@ -183,9 +207,12 @@ def _put_back(state: Path) -> None:
         (state / _BEFORE).unlink()
 
 
-def _remove_files(state: Path, keep: frozenset[str]) -> None:
+def _remove_files(state: Path, keep_logs: bool) -> None:
+    """Remove what is in `state`, save the daemons' and the pods' logs if they are to be kept."""
     for entry in state.iterdir() if state.is_dir() else ():
+        if keep_logs and (entry.suffix == ".log" or entry.name == POD_LOGS):
+            continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
-        elif entry.suffix not in keep:
+        else:
             entry.unlink(missing_ok=True)

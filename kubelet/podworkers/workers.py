@@ -150,9 +150,20 @@ class PodWorkers:
         worker = self._workers.get(uid)
         return worker is not None and worker.work.phase.is_terminated
 
+    def static_is_terminating(self, name: str) -> bool:
+        """Whether a static pod of this full name is on its way out: its mirror stays until it has gone."""
+        return any(
+            worker.work.phase is WorkPhase.TERMINATING for worker in self._workers.values()
+            if is_static(worker.work.pod) and full_name(worker.work.pod) == name
+        )
+
     def could_have_running_containers(self, uid: PodUID) -> bool:
         worker = self._workers.get(uid)
         return worker is not None and not worker.work.phase.is_terminated
+
+    def busy(self) -> bool:
+        """Whether some worker is in the middle of a step."""
+        return any(worker.syncing_since is not None for worker in self._workers.values())
 
     def uids(self) -> Iterable[PodUID]:
         return tuple(self._workers)

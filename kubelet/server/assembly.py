@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from kubelet.api import quantity
 from kubelet.config import KubeletConfiguration, KubeletFlags, enabled
@@ -16,10 +17,15 @@ from kubelet.server.selfsigned import ensure_self_signed
 from kubelet.server.server import KubeletServer
 from kubelet.server.settings import AUTHORIZATION_ALWAYS_ALLOW, ServerSettings, TLSSettings
 from kubelet.server.stats import StatsProvider
+from kubelet.server.streaming import StreamingProxy, StreamingRuntime
 from kubelet.server.tls import ReloadingContext
 from kubelet.server.view import ConfigView, HealthView, NodeView, StatsImages, StatsRuntime
 
 logger = logging.getLogger(__name__)
+
+class ServerRuntime(StatsRuntime, StreamingRuntime, Protocol):
+    """All that the servers ask of the CRI's RuntimeService."""
+
 
 _ROTATED_SERVING_CERTIFICATE = "kubelet-server-current.pem"
 
@@ -87,7 +93,7 @@ def make_authorizer(config: KubeletConfiguration, client: ReviewClient | None) -
 
 async def make_server(
     config: KubeletConfiguration, flags: KubeletFlags, *, node_name: str, hostname: str, addresses: Sequence[str],
-    node: NodeView, health: HealthView, shown: ConfigView, metrics: KubeletMetrics, runtime: StatsRuntime,
+    node: NodeView, health: HealthView, shown: ConfigView, metrics: KubeletMetrics, runtime: ServerRuntime,
     images: StatsImages, api: ReviewClient | None,
 ) -> KubeletServer:
     """Everything of the servers, ready to `run`. Raises TLSError and OSError: one clear line for the operator."""
@@ -97,7 +103,7 @@ async def make_server(
         files = await asyncio.to_thread(tls_settings, config, flags, hostname, addresses)
         tls = await asyncio.to_thread(ReloadingContext, files)
     stats = StatsProvider(node_name, runtime, images, Path(flags.root_dir), node.pods)
-    handlers = Handlers(settings, node, health, shown, metrics, stats, runtime)
+    handlers = Handlers(settings, node, health, shown, metrics, stats, runtime, streaming=StreamingProxy(runtime))
     return KubeletServer(
         settings, handlers, make_authenticator(config, api), make_authorizer(config, api), metrics, tls
     )

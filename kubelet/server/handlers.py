@@ -30,6 +30,7 @@ from kubelet.server.health import check_answer, healthz_answer
 from kubelet.server.routes import Handler
 from kubelet.server.settings import ServerSettings
 from kubelet.server.stats import ResourceMetrics, StatsProvider, newest_sandboxes
+from kubelet.server.streaming import StreamingProxy, forwarded_ports, remote_options
 from kubelet.server.view import ConfigView, HealthView, NodeView, StatsRuntime
 
 logger = logging.getLogger(__name__)
@@ -60,15 +61,20 @@ def _scrape(body: bytes) -> web.Response:
 
 
 class Handlers:
-    """Answers requests that were let through. `stats` and `runtime` None: no runtime is configured (tests)."""
+    """Answers requests that were let through.
+
+    `stats`, `runtime` and `streaming` None: no runtime is configured (tests).
+    """
 
     def __init__(
         self, settings: ServerSettings, node: NodeView, health: HealthView, config: ConfigView,
         metrics: KubeletMetrics, stats: StatsProvider | None = None, runtime: StatsRuntime | None = None, *,
-        watcher: DirectoryWatcher | None = None, now: Callable[[], float] = time.time,
+        streaming: StreamingProxy | None = None, watcher: DirectoryWatcher | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings, self._node, self._health, self._config = settings, node, health, config
         self._metrics, self._stats, self._runtime, self._now = metrics, stats, runtime, now
+        self._streaming = streaming
         self._watcher = watcher or DirectoryWatcher()
         self._started = now()
         self.by_name: dict[Handler, Answer] = {
@@ -77,7 +83,7 @@ class Handlers:
             Handler.METRICS: self.metrics, Handler.METRICS_CADVISOR: self.metrics_cadvisor,
             Handler.METRICS_RESOURCE: self.metrics_resource, Handler.METRICS_PROBES: self.metrics_probes,
             Handler.METRICS_SLIS: self.metrics_slis, Handler.CONTAINER_LOGS: self.container_logs,
-            Handler.EXEC: self.streaming, Handler.ATTACH: self.streaming, Handler.PORT_FORWARD: self.streaming,
+            Handler.EXEC: self.exec, Handler.ATTACH: self.attach, Handler.PORT_FORWARD: self.port_forward,
             Handler.RUN: self.run, Handler.CHECKPOINT: self.checkpoint, Handler.NODE_LOGS: self.node_logs,
             Handler.CONFIGZ: self.configz, Handler.PPROF: self.pprof, Handler.FLAG_V: self.flag_v,
             Handler.FLAGZ: self.flagz, Handler.STATUSZ: self.statusz,
@@ -205,10 +211,22 @@ class Handlers:
             raise HttpError(404, "pod does not exist")
         return pod
 
-    async def streaming(self, _: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
-        """exec, attach, portForward: the upgrade has no place to go yet."""
-        self._pod_of(values)
-        raise HttpError(501, "streaming (exec, attach, port-forward) is not available on this node yet")
+    async def exec(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        options = remote_options({name: request.query.getall(name) for name in request.query})
+        return await self._streams().exec(request, self._pod_of(values), values["container"], options)
+
+    async def attach(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        options = remote_options({name: request.query.getall(name) for name in request.query})
+        return await self._streams().attach(request, self._pod_of(values), values["container"], options)
+
+    async def port_forward(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        ports = forwarded_ports(request)
+        return await self._streams().port_forward(request, self._pod_of(values), ports)
+
+    def _streams(self) -> StreamingProxy:
+        if self._streaming is None:
+            raise HttpError(500, "no container runtime is connected")
+        return self._streaming
 
     async def run(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
         """The command's combined output; split at spaces, as ever."""

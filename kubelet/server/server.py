@@ -21,6 +21,7 @@ from kubelet.server.authentication import Authenticator, UnauthenticatedError
 from kubelet.server.authorization import AuthorizationFailedError, Authorizer, ForbiddenError, authorize
 from kubelet.server.handlers import Answer, Handlers, HttpError, plain
 from kubelet.server.settings import ServerSettings
+from kubelet.server.streaming import StreamingRefusedError
 from kubelet.server.tls import RELOAD_SECONDS, ReloadingContext
 
 logger = logging.getLogger(__name__)
@@ -148,6 +149,8 @@ class KubeletServer:
             return await handler(request, values)
         except HttpError as error:
             return plain(error.status, error.text)
+        except StreamingRefusedError as refusal:
+            return plain(refusal.status, refusal.text, refusal.headers)
         except (asyncio.CancelledError, ConnectionError):
             raise  # the caller has gone, or we are ending
         except Exception:

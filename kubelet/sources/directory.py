@@ -1,8 +1,10 @@
 """Static pods from a directory of manifests (or one manifest file).
 
 inotify says when to look, a rescan every `period` (20 s) looks anyway. What is read is always the whole directory, so
-that nothing depends on the order of events. Editors' leavings are skipped, and a manifest that cannot be read in the
-second in which it was written is given that second: its writer may not be done.
+that nothing depends on the order of events, but for one: a manifest that was deleted and at once written anew means
+that its pod shall be replaced, while one that another was renamed onto is only changed. Editors' leavings are skipped,
+and a manifest that cannot be read in the second in which it was written is given that second: its writer may not be
+done.
 Source: pkg/kubelet/config/file.go, file_linux.go.
 """
 
@@ -111,7 +113,9 @@ class DirectorySource:
                 # The watch stands before the directory is read, so that no change falls between the two.
                 watch = watch or self._watch()
                 young = await self._scan(publish)
-                if not await _changed(watch, YOUNG_SECONDS if young else self._period) and watch is not None:
+                news = await _next_news(watch, YOUNG_SECONDS if young else self._period)
+                self._forget(news.deleted, publish)
+                if not news.watching and watch is not None:
                     watch.close()
                     watch = None
         finally:
@@ -140,6 +144,13 @@ class DirectorySource:
                 contents[location] = file.content
         publish(self._ledger.update(contents))
         return young
+
+    def _forget(self, names: frozenset[str], publish: Publish) -> None:
+        """Publish the manifests known so far without the deleted ones, before it is read what stands there now."""
+        known = self._ledger.contents()
+        kept = {location: content for location, content in known.items() if Path(location).name not in names}
+        if len(kept) < len(known):
+            publish(self._ledger.update(kept))
 
     def _note(self, remarks: dict[str, str]) -> None:
         before = self._remarks
@@ -181,23 +192,33 @@ class DirectorySource:
             self._polling = problem
 
 
-async def _changed(watch: "Inotify | None", period: float) -> bool:
-    """Waits for a burst of events and its end, or for `period`. False when the watch is to be made anew."""
+@dataclass(frozen=True, slots=True)
+class _News:
+    """`watching` is False when the watch is to be made anew; `deleted` are names of files that were removed."""
+
+    watching: bool
+    deleted: frozenset[str] = frozenset()
+
+
+async def _next_news(watch: "Inotify | None", period: float) -> _News:
+    """Waits for a burst of events and its end, or for `period`."""
     from asyncinotify import Mask
 
     if watch is None:
         await asyncio.sleep(period)
-        return False
+        return _News(watching=False)
     loop = asyncio.get_running_loop()
-    alive = True
+    alive, deleted = True, set[str]()
     try:
         async with asyncio.timeout(period):
             event = await watch.get()
         end = loop.time() + BURST_SECONDS
         while loop.time() < end:
             alive = alive and not event.mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.IGNORED)
+            if event.mask & Mask.DELETE and event.name is not None:
+                deleted.add(str(event.name))
             async with asyncio.timeout(QUIET_SECONDS):
                 event = await watch.get()
     except TimeoutError:
         pass
-    return alive
+    return _News(alive, frozenset(deleted))

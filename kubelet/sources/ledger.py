@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kubelet.api.meta import full_name
+from kubelet.api.meta import full_name, pod_uid
 from kubelet.api.types import Pod
 from kubelet.sources.manifest import Manifest, ManifestError
 from kubelet.sources.mux import ManifestProblem
@@ -54,6 +54,10 @@ class Ledger:
         entry = self._entries.get(location)
         return entry.content if entry else None
 
+    def contents(self) -> dict[str, bytes]:
+        """What was last read, by location."""
+        return {location: entry.content for location, entry in self._entries.items()}
+
     def problems(self) -> list[ManifestProblem]:
         broken = [entry.problem for entry in self._entries.values() if entry.problem is not None]
         return [*broken, *self._names.values()]
@@ -66,7 +70,10 @@ class Ledger:
             manifest = self._read(location, content)
         except ManifestError as error:
             pod = known.pod if known else None
-            problem = ManifestProblem(location, error.path, error.problem, self._now(), keeps_running=pod is not None)
+            problem = ManifestProblem(
+                location, error.path, error.problem, self._now(), keeps_running=pod is not None,
+                pod=pod_uid(pod) if pod else None,
+            )
             logger.error("manifest %s%s", problem, "; its pod goes on as it was" if pod else "")
             return _Entry(content, pod, problem)
         for remark in manifest.remarks:

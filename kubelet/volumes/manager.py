@@ -170,9 +170,9 @@ class VolumeManager:
         except (VolumeError, OSError) as error:
             raise UnmountError(str(error)) from error
 
-    async def orphans(self, known: set[PodUID]) -> set[PodUID]:
-        """Pods that have a directory here and that nobody knows any more."""
-        return set(await self._files(pods_on_disk, self._root)) - known
+    async def orphans(self, known: Callable[[], set[PodUID]]) -> set[PodUID]:
+        """Pods that have a directory here and that nobody knows any more; `known` is asked after the directories."""
+        return set(await self._files(pods_on_disk, self._root)) - known()
 
     def pods_with_volumes(self) -> set[PodUID]:
         return {uid for uid, volumes in self._pods.items() if volumes}

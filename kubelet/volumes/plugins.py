@@ -62,7 +62,9 @@ def set_up_empty_dir(
 
 
 def mount_tmpfs(syscalls: Syscalls, directory: Path, size: int | None) -> None:
-    """Memory that never goes to swap where the kernel (6.4 and later) can promise that."""
+    """Memory that never goes to swap where the kernel (6.4 and later) can promise that.
+
+    Its root keeps the mode that the kernel gives it, which has the sticky bit beside MODE: containers see that."""
     options = [f"size={size}"] if size else []
     try:
         syscalls.mount("tmpfs", directory, "tmpfs", data=",".join([*options, "noswap"]))
@@ -70,7 +72,6 @@ def mount_tmpfs(syscalls: Syscalls, directory: Path, size: int | None) -> None:
         if error.errno != errno.EINVAL:
             raise
         syscalls.mount("tmpfs", directory, "tmpfs", data=",".join(options))
-    directory.chmod(MODE)
 
 
 def write_content(

@@ -13,7 +13,7 @@ from pathlib import Path
 from kubelet.syscalls import MountFlag, Syscalls, is_beneath
 from kubelet.volumes.types import VolumeError
 
-_MODE_MASK = 0o2777
+_MODE_MASK = 0o7777
 """Permissions and setgid: what a new directory takes over from its volume."""
 
 

@@ -224,6 +224,24 @@ class Kube:
         seen = "\n".join(e.text for e in await self.events(name))
         raise AssertionError(f"no event {reason} about pod {name} within {timeout:.0f} s; there were:\n{seen}")
 
+    async def until_events(
+        self, name: str, complete: Callable[[list["Event"]], bool], timeout: float = 15.0
+    ) -> list["Event"]:
+        """The events about a pod once they are complete, or those that there are by then: recorders send in their own
+        time, after the status that they belong to."""
+        path = f"/api/v1/namespaces/{self.namespace}/events"
+        selector = f"involvedObject.name={name}"
+        try:
+            async with asyncio.timeout(timeout):
+                version = (await self.client.get(path, fieldSelector=selector))["metadata"]["resourceVersion"]
+                if not complete(await self.events(name)):
+                    async for _ in self.client.watch(path, version, fieldSelector=selector):
+                        if complete(await self.events(name)):
+                            break
+        except TimeoutError:
+            pass
+        return await self.events(name)
+
     async def logs(self, name: str, *words: str) -> str:
         return await self.kubectl("logs", name, *words)
 
@@ -352,7 +370,8 @@ async def kill_container(cluster: Cluster, status: Json) -> None:
 def network_namespaces(cluster: Cluster) -> set[str]:
     """The named network namespaces of the node, whichever runtime made them."""
     directories = [cluster.node.path(d) for d in ("/run/netns", "/run/docker/netns", "/var/run/netns")]
-    return {f"{d.name}/{entry.name}" for d in directories if d.is_dir() for entry in d.iterdir()}
+    names = {f"{d.name}/{entry.name}" for d in directories if d.is_dir() for entry in d.iterdir()}
+    return names - {"netns/default"}  # Docker's hold on the node's own, made by the first pod on the node's network
 
 
 async def traces(cluster: Cluster, pods: Iterable[Json]) -> list[str]:
@@ -404,6 +423,6 @@ def _paths_of(root: Path, gone: Json) -> list[str]:
     for top, _, names in os.walk(root / "var/lib/dockershim"):
         for path in (Path(top, name) for name in names):
             with contextlib.suppress(FileNotFoundError):  # others' checkpoints come and go
-                if uid.encode() in path.read_bytes():
+                if path.is_file() and uid.encode() in path.read_bytes():
                     found.append(f"checkpoint {path}")
     return found

@@ -196,8 +196,9 @@ async def test_killed_container_is_restarted_within_a_second_of_its_backoff(kube
 
 async def test_every_end_is_noticed(kube: Kube) -> None:
     """A burst of containers that end as soon as they have started: none of them runs on in the API."""
-    names = [f"quick-{i}" for i in range(20)]
-    pods = [pod(name, shell("one", "exit 0"), shell("two", "exit 0"), restartPolicy="Never") for name in names]
+    names = [f"quick-{i}" for i in range(25)]
+    containers = [shell(name, "exit 0") for name in ("one", "two", "three")]
+    pods = [pod(name, *containers, restartPolicy="Never") for name in names]
     await kube.apply(*pods)
     await kube.until_all(succeeded, *names)
 
@@ -214,11 +215,15 @@ async def test_probes_restart_and_gate(kube: Kube) -> None:
     async with kube.recording("pods/late") as recording:
         await kube.until_pod("ill", lambda p: restarts(p) == 1)
         await kube.until_pod("late", is_ready)
-    event = await kube.until_event("ill", "Killing")
-    assert event.message == "Container main failed liveness probe, will be restarted"
-    states = [(c["started"], c["ready"]) for o in recording.objects() if (c := container_status(o)).get("state")]
-    seen = list(dict.fromkeys(states))
-    assert seen == [(False, False), (True, False), (True, True)]
+        event = await kube.until_event("ill", "Killing")
+        assert event.message == "Container main failed liveness probe, will be restarted"
+
+        async def recorded() -> None:  # by a watch of its own, which may lag a little behind
+            found = [container_status(o) for o in recording.objects()]
+            states = [(c["started"], c["ready"]) for c in found if c.get("state")]
+            assert list(dict.fromkeys(states)) == [(False, False), (True, False), (True, True)]
+
+        await eventually(recorded, timeout=5)
 
 
 async def test_deletion_leaves_nothing(kube: Kube) -> None:

@@ -1,21 +1,29 @@
 """A dockershim in a throw-away node, and shorthands for what tests ask of it."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
+from conformance import builds, images
 from conformance.throwaway import CHECKOUT, DOCKER_SOCKET, NodeProcess, ThrowawayNode
 from cri.client import ImageClient, RuntimeClient
 from cri.errors import CriError
 from cri.v1 import api_pb2 as cri
 
 BUSYBOX = "localhost/podwright/busybox:1"
+STORES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "20.10-graph": ("20.10", ()),
+    "29-graph": ("29", ()),
+    "29-containerd": ("29", ("--storage-driver=overlayfs", "--feature=containerd-snapshotter=true")),
+}
+"""Engine and its arguments; images and writable layers are kept by a graph driver or by containerd."""
 T = TypeVar("T")
 _numbers = itertools.count(1)
 
@@ -162,6 +170,18 @@ class ShimUnderTest:
 
     def log(self, path: str) -> str:
         return self.node.path(path).read_text()
+
+
+@contextlib.asynccontextmanager
+async def node_with_store(store: str, name: str) -> AsyncIterator[ThrowawayNode]:
+    """A node with an engine of STORES, a pod network and the test images."""
+    engine, arguments = STORES[store]
+    if engine == "29":
+        builds.ensure(["moby", "containerd", "runc"])
+    async with ThrowawayNode(f"{name}-{store.replace('.', '-')}", engine=engine, engine_args=arguments) as node:
+        await node.write_cni()
+        await images.load_into_engine(node.docker_socket, images.node_images())
+        yield node
 
 
 async def eventually(probe: Callable[[], Awaitable[T | None]], what: str, seconds: float = 30.0) -> T:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from shim_under_test import BUSYBOX, ShimUnderTest, eventually
+from shim_under_test import BUSYBOX, STORES, ShimUnderTest, eventually, node_with_store
 
 from conformance.throwaway import ThrowawayNode
 from cri import errors
@@ -23,6 +23,12 @@ http: {{addr: "127.0.0.1:{port}"}}
 """
 DOCKER = ("docker", "--config=/run/docker-config")  # not in the home directory, which is the machine's
 AUTH = "auth: {htpasswd: {realm: test, path: /etc/registry-htpasswd}}"
+
+
+@pytest_asyncio.fixture(params=STORES)
+async def fresh_node(request: pytest.FixtureRequest) -> AsyncIterator[ThrowawayNode]:
+    async with node_with_store(request.param, "node-test-pull") as node:
+        yield node
 
 
 @pytest_asyncio.fixture

@@ -82,7 +82,7 @@ async def test_tmpfs_ownership_recovery_and_teardown(root: Path) -> None:
         assert table[str(path)].fs_type == "tmpfs"
         limits = os.statvfs(path)
         assert limits.f_blocks * limits.f_frsize == size
-    assert stat.S_IMODE(mounted["mem"].host_path.stat().st_mode) == 0o2777
+    assert stat.S_IMODE(mounted["mem"].host_path.stat().st_mode) == 0o3777
     assert mounted["mem"].host_path.stat().st_gid == 1234
     token = (mounted["token"].host_path / "token").stat()
     assert (stat.S_IMODE(token.st_mode), token.st_uid, token.st_gid) == (0o640, 1000, 1234)

@@ -250,8 +250,25 @@ async def test_a_restart_adopts_and_sweeps() -> None:
         await before.ensure(make_pod(uid=uid))
     after = PodCgroups(CgroupSettings(), tree)
     await after.start()
-    assert await after.sweep({PodUID("a")}) == {PodUID("b")}
+    assert await after.sweep(lambda: {PodUID("a")}) == {PodUID("b")}
     assert tree.children("/kubepods/besteffort") == ["poda"]
+
+
+async def test_a_pod_that_comes_during_a_sweep_keeps_its_processes() -> None:
+    tree = Tree()
+    cgroups = PodCgroups(CgroupSettings(), tree)
+    await cgroups.start()
+    for uid in ("a", "b"):
+        await cgroups.ensure(make_pod(uid=uid))
+    live: set[PodUID] = set()
+
+    def asked() -> set[PodUID]:
+        before = set(live)
+        live.update({PodUID("a"), PodUID("b")})  # both are back once the first was found to be gone
+        return before
+
+    assert len(await cgroups.sweep(asked)) == 1
+    assert len(tree.children("/kubepods/besteffort")) == 1
 
 
 async def test_without_qos_cgroups_nothing_is_made() -> None:
@@ -260,7 +277,7 @@ async def test_without_qos_cgroups_nothing_is_made() -> None:
     await cgroups.start()
     await cgroups.ensure(make_pod())
     await cgroups.remove(PodUID("1-2"))
-    assert (tree.cgroups, cgroups.parent(make_pod()), await cgroups.sweep(set())) == ({}, "", set())
+    assert (tree.cgroups, cgroups.parent(make_pod()), await cgroups.sweep(set)) == ({}, "", set())
 
 
 def fake_v2(root: Path, *, files: tuple[str, ...] = ()) -> None:

@@ -340,7 +340,7 @@ async def test_a_pods_life_as_a_slice() -> None:
     after = PodCgroups(settings, files, lambda pid, number: killed.append((pid, number)), slices)
     await after.start()  # the agent was restarted
     files.pids[POD_SLICE] = {17}
-    assert await after.sweep(set()) == {PodUID("1-2")}
+    assert await after.sweep(set) == {PodUID("1-2")}
     assert killed == [(17, signal.SIGKILL)] and POD_SLICE not in files.cgroups
     assert set(systemd.units) == {"kubepods.slice", "kubepods-burstable.slice", "kubepods-besteffort.slice"}
     await after.remove(PodUID("1-2"))

@@ -403,7 +403,7 @@ async def test_the_hosts_file_is_rewritten_in_place(tmp_path: Path) -> None:
 async def test_mounts(tmp_path: Path) -> None:
     data, config = tmp_path / "data", tmp_path / "config"
     data.mkdir(mode=0o777)
-    data.chmod(0o2777)
+    data.chmod(0o3777)
     (config / "..v1").mkdir(parents=True)
     (config / "..v1" / "key").write_text("x")
     (config / "..data").symlink_to("..v1")
@@ -438,7 +438,7 @@ async def test_mounts(tmp_path: Path) -> None:
     bound = tmp_path / "pods/u-1/volume-subpaths/data/c/1"
     assert (expression.container_path, expression.host_path) == ("/logs", str(bound))
     assert expression.readonly and expression.recursive_read_only
-    assert stat.S_IMODE((data / "a/web").stat().st_mode) == 0o2777 and bound.is_dir()
+    assert stat.S_IMODE((data / "a/web").stat().st_mode) == 0o3777 and bound.is_dir()
     assert own_hosts.readonly and own_hosts.container_path == "/etc/hosts"  # and no managed hosts file beside it
     assert Path(own_hosts.host_path).is_file()
     assert [call[2] for call in syscalls.calls] == [str(bound), str(tmp_path / "pods/u-1/volume-subpaths/config/c/2")]

@@ -1,5 +1,6 @@
 """Small real networks and logs for the dockershim's own tests."""
 
+import asyncio
 from collections.abc import Collection, Iterable
 
 from dockershim.logs import LogSetup, LogTarget
@@ -7,12 +8,17 @@ from dockershim.network import NetworkError, NetworkResult, NetworkStatus, PodNe
 
 
 class MemoryNetwork:
-    """Hands out addresses 10.0.0.1, .2, …; remembers who has one. `broken` makes set-up fail."""
+    """Hands out addresses 10.0.0.1, .2, …; remembers who has one. `broken` makes set-up fail, `gate` holds it."""
 
     def __init__(self) -> None:
         self.attached: dict[str, tuple[str, ...]] = {}
         self.broken: NetworkError | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.torn_down: list[str] = []
+        self.held: set[str] = set()
+        """Whose namespaces are kept open: of those that were set up here or asked for."""
+        self.collected = 0
         self.pod_cidr = ""
         self._next = 1
 
@@ -20,6 +26,7 @@ class MemoryNetwork:
     async def run(self) -> None: ...
 
     async def set_up(self, pod: PodNetwork) -> NetworkResult:
+        await self.gate.wait()
         if self.broken:
             raise self.broken
         if pod.sandbox_id not in self.attached:
@@ -35,11 +42,14 @@ class MemoryNetwork:
         return NetworkStatus(True)
 
     async def addresses(self, pod: PodNetwork) -> tuple[str, ...]:
+        if pod.netns:
+            self.held.add(pod.sandbox_id)
         return self.attached.get(pod.sandbox_id, ())
 
     async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> None:
         for gone in self.attached.keys() - set(live_sandbox_ids):
             del self.attached[gone]
+        self.collected += 1
 
     def set_pod_cidr(self, cidr: str) -> None:
         self.pod_cidr = cidr

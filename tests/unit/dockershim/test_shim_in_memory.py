@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from conftest import ShimInMemory
+from shim_in_memory import ShimInMemory
 
 from cri import errors
 from cri.v1 import api_pb2 as cri
@@ -136,3 +136,88 @@ async def test_a_sandbox_without_checkpoint_is_not_ready(world: ShimInMemory) ->
     await world.shim.checkpoints.remove(sandbox_id)
     items = (await world.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items
     assert [item.state for item in items] == [cri.SANDBOX_NOTREADY]
+
+
+async def reconnect(world: ShimInMemory) -> None:
+    """The engine goes and comes back; returns when what follows a connect has been done."""
+    await wait_for(lambda: world.network.collected)
+    before = world.network.collected
+    gate = world.engine.hold["/version"] = asyncio.Event()
+    world.engine.drop_clients()
+    await wait_for(lambda: world.shim.state.reason)
+    gate.set()
+    await wait_for(lambda: world.network.collected > before)
+
+
+async def test_namespaces_of_running_sandboxes_are_held_again(world: ShimInMemory) -> None:
+    running, ended = await world.run_pod(world.pod("a")), await world.run_pod(world.pod("b"))
+    await world.runtime.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=ended))
+    world.network.held.clear()
+    world.network.attached[ended] = ("10.0.0.2",)  # a tear-down that half failed
+    world.network.attached["leaked"] = ("10.0.0.9",)
+    await reconnect(world)
+    assert world.network.held == {running}
+    assert set(world.network.attached) == {running, ended}  # what is not removed yet is not garbage
+
+
+async def test_a_sandbox_that_cannot_be_read_keeps_its_network(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    world.shim.inventory.drop(sandbox_id)  # as after a start of ours
+    world.engine.fail[f"{sandbox_id}/json"] = 500
+    await reconnect(world)
+    assert sandbox_id not in world.shim.inventory.sandboxes
+    assert set(world.network.attached) == {sandbox_id}
+    assert world.shim.checkpoints.get(sandbox_id) is not None
+    await reconnect(world)
+    assert sandbox_id in world.shim.inventory.sandboxes
+
+
+async def test_nothing_is_collected_while_the_engine_is_away(world: ShimInMemory) -> None:
+    await reconnect(world)
+    world.network.attached["whose"] = ("10.0.0.9",)
+    before = world.network.collected
+    gate = world.engine.hold["/version"] = asyncio.Event()
+    world.engine.drop_clients()
+    await wait_for(lambda: world.shim.state.reason)
+    world.shim._needs_tidying.set()
+    await asyncio.sleep(0.05)
+    assert world.network.collected == before and "whose" in world.network.attached
+    gate.set()
+
+
+async def test_containers_are_created_while_their_sandbox_comes_up(world: ShimInMemory) -> None:
+    """The id is told ahead of the answer; nobody hears of either before the network stands."""
+    gate = world.network.gate = asyncio.Event()
+    announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    seen: list[cri.ContainerEventResponse] = []
+
+    async def follow() -> None:
+        async for event in world.runtime.events():
+            seen.append(event)  # noqa: PERF401
+
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(follow())
+        await asyncio.sleep(0.05)
+        running = group.create_task(
+            world.runtime.run_pod_sandbox(cri.RunPodSandboxRequest(config=world.pod()), announced.set_result)
+        )
+        container_id = await world.create(await announced)
+        await asyncio.sleep(0.05)
+        assert not running.done() and not seen
+        gate.set()
+        made = await running
+        await wait_for(lambda: len(seen) == 2)
+        following.cancel()
+    assert made.id == announced.result() and made.ips == ("10.0.0.1",)
+    assert [event.container_event_type for event in seen] == [cri.CONTAINER_CREATED_EVENT, cri.CONTAINER_STARTED_EVENT]
+    assert [status.id for status in seen[-1].containers_statuses] == [container_id]
+    assert world.shim.inventory.coming_up == set()
+
+
+async def test_a_sandbox_that_does_not_come_up_takes_no_containers_any_more(world: ShimInMemory) -> None:
+    world.network.broken = NetworkNotReadyError("no network")
+    announced: list[str] = []
+    with pytest.raises(errors.CriError, match="no network"):
+        await world.runtime.run_pod_sandbox(cri.RunPodSandboxRequest(config=world.pod()), announced.append)
+    with pytest.raises(errors.NotFoundError):
+        await world.create(announced[0])

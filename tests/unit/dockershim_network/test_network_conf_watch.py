@@ -52,7 +52,10 @@ async def test_absent_directory_is_not_ready_and_noticed_when_made(tmp_path, bin
     await network.start()
     status = await network.status()
     assert (status.ready, status.reason) == (False, "NetworkPluginNotReady")
-    assert status.message == "docker: network plugin is not ready: cni config uninitialized"
+    assert status.message == (
+        "docker: network plugin is not ready: cni config uninitialized; "
+        f"no network configuration (*.conflist, *.conf, *.json) in {conf_dir}"
+    )
     async with running(network):
         await asyncio.sleep(0.1)
         conf_dir.mkdir(parents=True)

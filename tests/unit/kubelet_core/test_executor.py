@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from kubelet.events import LogEventRecorder
 
 from kubelet.actions import KillReason
 from kubelet.api.meta import ContainerKind
@@ -19,6 +18,7 @@ from kubelet.api.types import (
     SleepAction,
 )
 from kubelet.backoff import Backoff
+from kubelet.events import LogEventRecorder
 from kubelet.executor.hooks import HookError, resolve_port
 from kubelet.executor.kill import StopOrder, grace_of
 from kubelet.executor.start import ContainerToStart, CrashBackoff, StartError, go_duration, restart_count_from_logs

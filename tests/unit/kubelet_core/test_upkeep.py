@@ -8,7 +8,7 @@ from kubelet.cgroups import CgroupError
 from kubelet.events import LogEventRecorder
 from kubelet.podmanager import PodManager
 from kubelet.podstatus import StatusManager
-from kubelet.upkeep import Tidier, Upkeep
+from kubelet.upkeep import Matter, Tidier, Upkeep
 from kubelet.volumes.types import MountError, VolumeError
 
 
@@ -24,16 +24,34 @@ async def test_a_room_that_fails_is_told_about_and_spares_the_others(
 ) -> None:
     told: list[set[PodUID]] = []
 
-    async def fails(_: set[PodUID]) -> None:
+    async def fails(_: Matter) -> None:
         raise failure
 
-    async def works(matter: set[PodUID]) -> None:
-        told.append(matter)
+    async def works(matter: Matter) -> None:
+        told.append(matter())
 
     upkeep = Upkeep(
         lambda _: None, StatusManager(None, PodManager()), LogEventRecorder(), None,
         [Tidier("broken", fails), Tidier("fine", works)], lambda: 0.0,
     )
-    await upkeep.tidy({PodUID("a")}, {PodUID("b")})
+    await upkeep.tidy(lambda: {PodUID("a"), PodUID("b")})
     assert told == [{"a", "b"}]
     assert "room=broken" in caplog.text
+
+
+async def test_each_room_is_told_what_matters_when_it_acts() -> None:
+    matter = {PodUID("a")}
+    told: list[set[PodUID]] = []
+
+    async def slow(_: Matter) -> None:
+        matter.add(PodUID("came-meanwhile"))
+
+    async def late(now: Matter) -> None:
+        told.append(now())
+
+    upkeep = Upkeep(
+        lambda _: None, StatusManager(None, PodManager()), LogEventRecorder(), None,
+        [Tidier("slow", slow), Tidier("late", late)], lambda: 0.0,
+    )
+    await upkeep.tidy(lambda: set(matter))
+    assert told == [{"a", "came-meanwhile"}]

@@ -39,7 +39,10 @@ class Api:
 
 
 def make(api: Api) -> TokenManager:
-    return TokenManager(api, now=lambda: api.now, jitter=lambda: 0.0)
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    return TokenManager(api, now=lambda: api.now, jitter=lambda: 0.0, sleep=sleep)
 
 
 def pod(uid: str = "u-1") -> Pod:
@@ -83,6 +86,17 @@ async def test_the_granted_life_counts() -> None:
     assert await tokens.token_for(pod(), "", 3607) == "token-1"
     api.now += 2
     assert await tokens.token_for(pod(), "", 3607) == "token-2"
+
+
+async def test_the_authorizer_gets_a_moment_to_hear_of_a_new_pod() -> None:
+    class Late(Api):
+        async def create(self, path: str, body: Any, cls: type[Any]) -> Any:
+            self.error = ForbiddenError(403, "Forbidden", "not bound") if len(self.requests) < 2 else None
+            return await super().create(path, body, cls)
+
+    api = Late()
+    assert await make(api).token_for(pod(), "", 1000) == "token-1"
+    assert len(api.requests) == 3
 
 
 async def test_an_old_token_serves_while_nobody_answers() -> None:

@@ -229,3 +229,19 @@ async def test_phase_enum_answers_for_itself() -> None:
     assert [phase for phase in WorkPhase if phase.termination_requested] == [
         WorkPhase.TERMINATING, WorkPhase.TERMINATED, WorkPhase.FINISHED
     ]
+
+
+async def test_a_static_pod_is_terminating_until_nothing_of_it_runs() -> None:
+    recorder = Recorder()
+    async with running(recorder) as workers:
+        pod = make_pod(static=True)
+        workers.update(PodUpdate(UpdateKind.CREATE, pod))
+        await asyncio.sleep(1)
+        assert not workers.static_is_terminating("p_n")
+        recorder.hold = asyncio.Event()
+        workers.update(PodUpdate(UpdateKind.KILL, pod))
+        await asyncio.sleep(1)
+        assert workers.static_is_terminating("p_n") and not workers.static_is_terminating("other_n")
+        recorder.hold.set()
+        await asyncio.sleep(1)
+        assert not workers.static_is_terminating("p_n")

@@ -327,12 +327,15 @@ async def test_run_gives_the_combined_output(serving, runtime):
         assert status == 500 and "exited with 3" in text
 
 
-async def test_what_this_node_does_not_do_yet_says_so(serving):
+async def test_streams_without_a_runtime_say_so(serving):
     async with serving() as up:
-        for path in ("/exec/default/web/c", "/attach/default/web/c", "/portForward/default/web"):
-            status, text = await up.ask(path, "POST")
-            assert status == 501 and "not available" in text
-            assert (await up.ask(path.replace("web", "none"), "POST")) == (404, "pod does not exist")
+        for path in ("/exec/default/web/c?command=x&output=1", "/attach/default/web/c?output=1",
+                     "/portForward/default/web"):
+            assert await up.ask(path, "POST") == (500, "no container runtime is connected")
+
+
+async def test_checkpoint_is_not_supported_and_says_so(serving):
+    async with serving() as up:
         assert (await up.ask("/checkpoint/default/web/c", "POST"))[0] == 500
         assert await up.ask("/checkpoint/default/web/d", "POST") == (404, "container d does not exist")
 

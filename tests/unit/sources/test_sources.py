@@ -74,6 +74,23 @@ async def test_a_directory_is_followed(tmp_path: Path) -> None:
         await seen.until(lambda: seen.names == [])
 
 
+async def test_a_manifest_deleted_and_written_anew_goes_away_in_between(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    replace_file(tmp_path, "a.yaml", manifest("a"))
+    replace_file(tmp_path, "b.yaml", manifest("b"))
+    async with running(DirectorySource(tmp_path, "n")) as seen:
+        await seen.until(lambda: seen.names == ["a-n", "b-n"])
+        count = len(seen.sets)
+        replace_file(tmp_path, "a.yaml", manifest("a"))  # by renaming onto it: only a change
+        await seen.until(lambda: len(seen.sets) > count)
+        assert all(len(pods) == 2 for pods in seen.sets[count:])
+        count = len(seen.sets)
+        path.unlink()
+        path.write_text(manifest("a"))
+        await seen.until(lambda: len(seen.sets) > count + 1 and seen.names == ["a-n", "b-n"])
+        assert [pod.metadata.name for pod in seen.sets[count]] == ["b-n"]
+
+
 async def test_a_bad_manifest_never_hides_the_good_ones(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     replace_file(tmp_path, "good.yaml", manifest("good"))
     replace_file(tmp_path, "bad.yaml", "kind: [")
@@ -106,6 +123,7 @@ async def test_a_manifest_that_turns_bad_leaves_its_pod_as_it_was(tmp_path: Path
         await seen.until(lambda: bool(source.problems()))
         assert seen.sets[-1] == [pod]
         assert source.problems()[0].keeps_running
+        assert source.problems()[0].pod is not None
         assert source.problems()[0].path == "spec.containers[0].image"
 
 

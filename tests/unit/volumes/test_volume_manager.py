@@ -269,7 +269,7 @@ async def test_recovery(node: Node, tmp_path: Path) -> None:
     again.objects.config_maps["one"] = {"key": "value"}
     await again.manager.mount_pod(pod)
     assert again.syscalls.calls == []  # nothing is mounted twice
-    assert await again.manager.orphans(set()) == {UID} and await again.manager.orphans({UID}) == set()
+    assert await again.manager.orphans(set) == {UID} and await again.manager.orphans(lambda: {UID}) == set()
 
 
 @pytest.mark.looptime(False)

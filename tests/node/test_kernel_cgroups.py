@@ -66,5 +66,5 @@ async def test_a_pods_cgroup_limits_holds_and_goes(tree: CgroupV1 | CgroupV2, ro
         member.wait()
     assert not tree.exists(path) and not list(MOUNT.glob(f"*{path}"))
     await cgroups.ensure(make_pod("left-over"))
-    assert await PodCgroups(CgroupSettings(root=root), tree).sweep(set()) == {PodUID("left-over")}
+    assert await PodCgroups(CgroupSettings(root=root), tree).sweep(set) == {PodUID("left-over")}
     assert os.getpid() not in tree.processes(root)

@@ -1,0 +1,192 @@
+"""What the agents are allowed to cost, measured: `python -m conformance.budgets` (`make budgets`) writes it to SPEC.md.
+
+In a throw-away node with Engine 20.10 and no API server, over 50 static pods:
+
+    start-up    from the start of the kubelet's process to the first pod that its sync loop takes up; the dockershim
+                runs already. The median of several restarts, which adopt the pods and change nothing.
+    memory      resident set of the kubelet, of the dockershim and of its log process with 50 pods running
+
+Exits 1 when a budget is exceeded.
+"""
+
+import asyncio
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance import images
+from conformance.bench.usage import snapshot
+from conformance.throwaway import CHECKOUT, DOCKER_SOCKET, NodeError, NodeProcess, ThrowawayNode
+
+BEGIN = "<!-- budgets:begin (written by `make budgets`) -->"
+END = "<!-- budgets:end -->"
+PODS = 50
+RESTARTS = 5
+READY_TIMEOUT_SECONDS = 300.0
+SETTLE_SECONDS = 10.0
+BUSYBOX = f"{images.DEFAULT_REPOSITORY}/busybox:1"
+SHIM_SOCKET = "/run/dockershim.sock"
+MANIFESTS = "/etc/kubernetes/manifests"
+CONFIG = "/etc/kubernetes/kubelet.json"
+_FIRST_POD = re.compile(r"^I(\d{2})(\d{2}) (\d+):(\d+):(\d+)\.(\d{6}) .*Pod ADD ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A promise: measured `value` in `unit` stays at or below `limit`; without a limit it is told, not promised."""
+
+    name: str
+    unit: str
+    limit: float | None
+
+
+BUDGETS = (
+    Budget("kubelet: process start to first pod synced", "s", 0.5),
+    Budget("kubelet: memory with 50 pods", "MB", 90),
+    Budget("dockershim: memory with 50 pods", "MB", 60),
+    Budget("log process: memory with 50 pods", "MB", None),
+)
+
+
+def table(values: Mapping[str, float]) -> str:
+    lines = ["| what | measured | promised |", "|---|---|---|"]
+    for budget in BUDGETS:
+        promise = "–" if budget.limit is None else f"≤ {budget.limit:g} {budget.unit}"
+        digits = 2 if budget.unit == "s" else 0
+        lines.append(f"| {budget.name} | {values[budget.name]:.{digits}f} {budget.unit} | {promise} |")
+    return "\n".join(lines)
+
+
+def exceeded(values: Mapping[str, float]) -> list[str]:
+    return [b.name for b in BUDGETS if b.limit is not None and values[b.name] > b.limit]
+
+
+def replace_block(document: str, text: str) -> str:
+    """`document` with `text` between the markers. Raises ValueError when they are not there."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"no place for the budgets: {BEGIN!r} … {END!r}")
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+async def measure() -> dict[str, float]:
+    async with ThrowawayNode("budgets") as node:
+        await node.write_cni("10.244.0.0/22")
+        await images.load_into_engine(node.docker_socket, [images.busybox(), images.pause()])
+        _write_pods(node)
+        shim = await node.spawn([
+            sys.executable, "-m", "dockershim", f"--container-runtime-endpoint=unix://{SHIM_SOCKET}",
+            f"--docker-endpoint=unix://{DOCKER_SOCKET}", "--cni-bin-dir=/usr/lib/cni",
+        ], name="dockershim")  # fmt: skip
+        kubelet, _ = await _start_kubelet(node)
+        await _until_running(node, kubelet)
+        starts = []
+        for _ in range(RESTARTS):
+            await kubelet.stop()
+            kubelet, seconds = await _start_kubelet(node)
+            starts.append(seconds)
+        await _until_running(node, kubelet)
+        await asyncio.sleep(SETTLE_SECONDS)
+        logs = [p.pid for p in snapshot() if _command_line(p.pid)[1:3] == ["-m", "dockershim.logs"]
+                and _same_node(p.pid, shim.pid)]
+        return {
+            BUDGETS[0].name: statistics.median(starts),
+            BUDGETS[1].name: _resident_mb([kubelet.pid]),
+            BUDGETS[2].name: _resident_mb([shim.pid]),
+            BUDGETS[3].name: _resident_mb(logs),
+        }
+
+
+def _write_pods(node: ThrowawayNode) -> None:
+    node.path(CONFIG).write_text(json.dumps({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "staticPodPath": MANIFESTS,
+        "containerRuntimeEndpoint": f"unix://{SHIM_SOCKET}", "failSwapOn": False, "failCgroupV1": False,
+        "authentication": {"webhook": {"enabled": False}}, "authorization": {"mode": "AlwaysAllow"},
+    }))  # fmt: skip
+    node.path(MANIFESTS).mkdir()
+    for number in range(PODS):
+        node.path(f"{MANIFESTS}/idle-{number}.json").write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"idle-{number}", "namespace": "default"},
+            "spec": {
+                "terminationGracePeriodSeconds": 1,
+                "containers": [{"name": "main", "image": BUSYBOX, "command": ["sleep", "1000000"]}],
+            },
+        }))  # fmt: skip
+
+
+async def _start_kubelet(node: ThrowawayNode) -> tuple[NodeProcess, float]:
+    """The process, and the seconds until it took up its first pod."""
+    log = node.logs / f"kubelet-{time.monotonic_ns()}.log"
+    began = time.time()
+    process = await node.spawn([sys.executable, "-m", "kubelet", f"--config={CONFIG}"], name="kubelet", log=log)
+    deadline = time.monotonic() + 60
+    while (found := _FIRST_POD.search(log.read_text(errors="replace"))) is None:
+        if process.returncode is not None or time.monotonic() > deadline:
+            raise NodeError(f"the kubelet took up no pod:\n{process.tail(60)}")
+        await asyncio.sleep(0.05)
+    month, day, hour, minute, second, micro = map(int, found.groups())
+    year = datetime.datetime.fromtimestamp(began).year
+    return process, datetime.datetime(year, month, day, hour, minute, second, micro).timestamp() - began
+
+
+async def _until_running(node: ThrowawayNode, kubelet: NodeProcess) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+    while True:
+        done = await node.run([sys.executable, "-m", "kubelet.operator", "pods", "-o", "json"], check=False)
+        pods = json.loads(done.stdout)["pods"] if done.returncode == 0 else []
+        if sum(1 for pod in pods if pod["isReady"]) == PODS:
+            return
+        if kubelet.returncode is not None or time.monotonic() > deadline:
+            raise NodeError(f"not all of {PODS} pods run:\n{kubelet.tail(60)}")
+        await asyncio.sleep(1)
+
+
+def _resident_mb(pids: Sequence[int]) -> float:
+    """VmRSS, in 10^6 bytes."""
+    total = 0
+    for pid in pids:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+    return total / 1e6
+
+
+def _command_line(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
+
+
+def _same_node(pid: int, other: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/ns/pid").readlink() == Path(f"/proc/{other}/ns/pid").readlink()
+    except OSError:
+        return False
+
+
+def main() -> int:
+    values = asyncio.run(measure())
+    about = (
+        f"Measured by `make budgets` on {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, "
+        f"Python {platform.python_version()}."
+    )
+    print(table(values))
+    spec = CHECKOUT / "SPEC.md"
+    spec.write_text(replace_block(spec.read_text(), f"{about}\n\n{table(values)}"))
+    if too_much := exceeded(values):
+        print("over budget: " + "; ".join(too_much), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
