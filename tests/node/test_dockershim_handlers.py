@@ -18,7 +18,8 @@ from cri.v1 import api_pb2 as cri
 
 SLEEP = "trap 'exit 3' TERM; while :; do sleep 0.1; done"
 RUNSC = '#!/bin/sh\nexec {path} --platform=systrap --ignore-cgroups "$@"\n'
-HANDLERS = {"20.10": ("crun",), "29": ("crun", "runsc")}
+HANDLERS = {"20.10": ("crun",), "29": ("runsc",)}
+"""Debian's crun refuses the newer version of the runtime specification that Engine 29 speaks."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=HANDLERS)
@@ -26,7 +27,9 @@ async def node(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ThrowawayNode]:
     engine = request.param
-    arguments = ["--add-runtime=crun=/usr/bin/crun"]
+    arguments = []
+    if "crun" in HANDLERS[engine]:
+        arguments.append("--add-runtime=crun=/usr/bin/crun")
     if "runsc" in HANDLERS[engine]:
         builds.ensure(["moby", "containerd", "runc", "runsc"])
         wrapper = tmp_path_factory.mktemp("runsc") / "runsc"
@@ -81,6 +84,6 @@ async def test_each_handler_runs_a_pod(shim: ShimUnderTest) -> None:
 
 async def test_an_unknown_handler_is_refused(shim: ShimUnderTest) -> None:
     request = cri.RunPodSandboxRequest(config=shim.pod("unknown"), runtime_handler="kata")
-    with pytest.raises(errors.InvalidArgumentError, match=r"no runtime for 'kata'.*crun"):
+    with pytest.raises(errors.InvalidArgumentError, match=r"no runtime for 'kata'.* runc"):
         await shim.runtime.RunPodSandbox(request)
     assert not (await shim.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items
