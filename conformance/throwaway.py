@@ -155,7 +155,7 @@ class ThrowawayNode:
         self._popen: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._processes: list[NodeProcess] = []
-        self._cgroups: NodeCgroups = own_cgroups(f"podwright-{name}")
+        self._cgroups: NodeCgroups = own_cgroups(self.cgroup_name)
 
     # -- facts ---------------------------------------------------------------------------------------------------
 
@@ -194,14 +194,23 @@ class ThrowawayNode:
     @property
     def host_link_addresses(self) -> tuple[str, str]:
         """The host's and the node's end of `host_link`, a /30 that is derived from the name."""
-        third, fourth = hashlib.sha256(self.name.encode()).digest()[:2]
+        third, fourth = self._digest()[:2]
         base = fourth & 0xFC
         return f"10.78.{third}.{base + 1}", f"10.78.{third}.{base + 2}"
 
     @property
     def _host_device(self) -> str:
         """The host's end of `host_link`; device names have at most 15 characters."""
-        return "pw" + hashlib.sha256(self.name.encode()).hexdigest()[:10]
+        return "pw" + self._digest().hex()[:10]
+
+    @property
+    def cgroup_name(self) -> str:
+        """The node's group in each hierarchy of the host."""
+        return f"podwright-{self.name}-{self._digest().hex()[:6]}"
+
+    def _digest(self) -> bytes:
+        """What tells nodes apart on the host: runs with a $PODWRIGHT_STATE of their own may use the same names."""
+        return hashlib.sha256(str(self.scratch).encode()).digest()
 
     # -- life ----------------------------------------------------------------------------------------------------
 

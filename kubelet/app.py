@@ -46,8 +46,6 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     """Run the agent until `stop`. Raises AgentError for what the operator has to mend first."""
     embedded = embedded_dockershim(options)
     name = node_name(options)
-    host = await asyncio.to_thread(learn_host_facts)
-    check_host(options, host, await asyncio.to_thread(swap_areas))
     metrics = KubeletMetrics(name)
     endpoint = embedded.endpoint if embedded else options.config.container_runtime_endpoint
     try:
@@ -55,6 +53,8 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     except (KubeconfigError, ValueError) as error:
         raise AgentError(str(error)) from None
     try:
+        host = await asyncio.to_thread(learn_host_facts)
+        check_host(options, host, await asyncio.to_thread(swap_areas))
         agent = Agent(options, name, clients, metrics, host)
         await _run(agent, embedded, stop)
     finally:

@@ -51,6 +51,8 @@ class ManifestProblem:
     where: str
     problem: str
     since: float | None = None
+    pod_uid: str = ""
+    """The pod that goes on as an earlier version of the manifest says; "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +186,9 @@ def _of_rejection(pod: Pod) -> Iterator[Finding]:
 
 def _of_manifests(pod: Pod, problems: Sequence[ManifestProblem]) -> Iterator[Finding]:
     """A static pod whose file was edited into something unreadable keeps running as it was: say so."""
-    source = pod.metadata.annotations.get("kubernetes.io/config.source", "api")
-    if source == "api":
-        return
     for problem in problems:
+        if not problem.pod_uid or problem.pod_uid != pod.metadata.uid:
+            continue
         yield Finding(f"a manifest that can be read ({problem.where})", reason="InvalidManifest", since=problem.since,
                       last_error=problem.problem, advice=f"correct {problem.where}; it is read again by itself")
 

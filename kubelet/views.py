@@ -174,7 +174,7 @@ class AgentOperatorView:
     def manifest_problems(self) -> Sequence[ManifestProblem]:
         return [
             ManifestProblem(
-                where=problem.location, since=problem.since,
+                where=problem.location, since=problem.since, pod_uid=problem.pod or "",
                 problem=f"{problem.path}: {problem.problem}" if problem.path else problem.problem,
             )
             for problem in self._config.problems()

@@ -12,6 +12,7 @@ from conformance.images import load_into_containerd, load_into_engine
 from conformance.node_e2e import images
 from conformance.throwaway import CHECKOUT, DOCKER_SOCKET, NODE_PATH, NodeError, NodeProcess, ThrowawayNode
 
+NODE_NAME = "e2e-node"
 WORK = "/var/lib/node-e2e"
 BIN = f"{WORK}/bin"
 SYSTEMD = Path(__file__).with_name("systemd.py")
@@ -124,7 +125,8 @@ class SuiteNode:
         (self.work / "kubelet.json").write_text(json.dumps(kubelet_config(), indent=2))
         (self.work / "registry.yml").write_text(REGISTRY_CONFIG)
         hosts = self.node.path("/etc/hosts")
-        hosts.write_text(f"{hosts.read_text()}127.0.0.1 {images.REGISTRY}\n")
+        # The upstream kubelet looks its own name up before it registers, and waits for a DNS server to answer.
+        hosts.write_text(f"{hosts.read_text()}{self.node.ip} {NODE_NAME}\n127.0.0.1 {images.REGISTRY}\n")
 
     def _write_program(self, name: str, line: str) -> None:
         program = self.node.path(BIN) / name

@@ -5,6 +5,7 @@ timestamps); `1e3`, `0o17` and `1_000` are numbers; `y` and `n` are booleans lik
 only the first document of a file counts. Text that begins with `{` is JSON.
 """
 
+import json
 import math
 import re
 from collections.abc import Hashable
@@ -61,16 +62,25 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 _Loader.add_constructor("tag:yaml.org,2002:bool", _construct_boolean)
 
 
+def _json_problem(data: bytes) -> str:
+    """What is wrong and in which line; msgspec counts bytes only."""
+    try:
+        json.loads(data)
+    except ValueError as error:
+        return str(error)
+    return "it cannot be read"
+
+
 def load(data: bytes, where: str) -> Any:
     """The first document in `data` as dicts, lists and scalars; None for an empty one. Raises InvalidObjectError."""
     if data.lstrip()[:1] == b"{":
         try:
             return msgspec.json.decode(data)
-        except msgspec.DecodeError as error:
+        except msgspec.DecodeError:
             try:  # a YAML mapping in flow style begins the same way
                 return _load_yaml(data, where)
             except InvalidObjectError:
-                problem = f"not valid JSON: {error}; check its brackets, commas and quotes"
+                problem = f"not valid JSON: {_json_problem(data)}; check its brackets, commas and quotes"
                 raise InvalidObjectError(where, "", problem) from None
     return _load_yaml(data, where)
 

@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -39,6 +40,8 @@ _FIXED_PLACES = tuple(map(Path, (
 """Inner ones before the directories that hold them."""
 _BEFORE = "before.json"
 _NAME = "run.name"
+POD_LOGS = "logs"
+"""The pods' log directory, in the state directory."""
 _END_SECONDS = 10.0
 
 
@@ -51,8 +54,8 @@ def remember(state: Path, name: str) -> None:
     }))
 
 
-def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
-    """End and remove everything of the run in `state`, save files of these suffixes; a second call finds nothing."""
+def remove_leftovers(state: Path, keep_logs: bool = False) -> None:
+    """End and remove everything of the run in `state`; a second call finds nothing."""
     _end_processes(_name(state))
     _unmount(state)
     for bridge in (POD_BRIDGE, ENGINE_BRIDGE):
@@ -63,7 +66,7 @@ def remove_leftovers(state: Path, keep: frozenset[str] = frozenset()) -> None:
     _remove_log_links(state)
     _remove_shim_sockets(state)
     _put_back(state)
-    _remove_files(state, keep)
+    _remove_files(state, keep_logs)
 
 
 def _name(state: Path) -> str:
@@ -127,12 +130,16 @@ def _carries(pid: int, mark: bytes) -> bool:
 
 
 def _unmount(state: Path) -> None:
-    try:
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        return
-    for mount in sorted((item for item in mounts if Path(item).is_relative_to(state)), reverse=True):
-        _quietly("umount", "--lazy", mount)
+    """Until none is left: a table that changes while it is read may hide one."""
+    deadline = time.monotonic() + _END_SECONDS
+    while (mounts := _mounts(state)) and time.monotonic() < deadline:
+        for mount in sorted(mounts, reverse=True):
+            _quietly("umount", "--lazy", mount)
+
+
+def _mounts(state: Path) -> list[str]:
+    lines = Path("/proc/mounts").read_text().splitlines()
+    return [mount for mount in (line.split()[1] for line in lines) if Path(mount).is_relative_to(state)]
 
 
 def _delete_rules() -> None:
@@ -200,13 +207,12 @@ def _put_back(state: Path) -> None:
         (state / _BEFORE).unlink()
 
 
-def _remove_files(state: Path, keep: frozenset[str]) -> None:
-    """Remove what is in `state`, save files of the suffixes `keep` and the directories that hold them."""
-    for directory, inner, names in os.walk(state, topdown=False):
-        for name in (*names, *(name for name in inner if Path(directory, name).is_symlink())):
-            if Path(name).suffix not in keep:
-                with contextlib.suppress(OSError):
-                    Path(directory, name).unlink()
-        if Path(directory) != state:
-            with contextlib.suppress(OSError):  # one that holds what is kept
-                Path(directory).rmdir()
+def _remove_files(state: Path, keep_logs: bool) -> None:
+    """Remove what is in `state`, save the daemons' and the pods' logs if they are to be kept."""
+    for entry in state.iterdir() if state.is_dir() else ():
+        if keep_logs and (entry.suffix == ".log" or entry.name == POD_LOGS):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)

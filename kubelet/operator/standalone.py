@@ -37,6 +37,7 @@ from kubelet.operator.leftovers import (
     ENGINE_BRIDGE,
     MARK,
     POD_BRIDGE,
+    POD_LOGS,
     remember,
     remove_leftovers,
 )
@@ -105,8 +106,7 @@ def run(manifests: Path, out: Any = sys.stdout) -> int:
         _start_engine(node)
         _start_kubelet(node)
         _wait_for(lambda: _answers(node.engine_socket), START_TIMEOUT_SECONDS, "the engine did not start", node)
-        for image in sorted(_images_of(pods)):
-            load_image_if_absent(f"unix://{node.engine_socket}", image)
+        _load_images(node, _images_of(pods))
         _wait_for(lambda: _pods(node) is not None, START_TIMEOUT_SECONDS, "the kubelet did not start", node)
         _hand_over_manifests(node)
         if out.isatty():
@@ -163,7 +163,7 @@ def _only_run(state: Path) -> Iterator[None]:
 def _prepare(node: Run) -> None:
     """Directories, bridges and the configurations of network, engine and kubelet."""
     remember(node.state, node.name)
-    for directory in (node.pods_dir, node.state / "cni", node.state / "kubelet", node.state / "logs"):
+    for directory in (node.pods_dir, node.state / "cni", node.state / "kubelet", node.state / POD_LOGS):
         directory.mkdir(parents=True)
     _write(node.state / "cni" / "10-podwright.conflist", {
         "cniVersion": "1.0.0", "name": CNI_NETWORK, "plugins": [
@@ -179,7 +179,7 @@ def _prepare(node: Run) -> None:
     })
     _write(node.state / "kubelet.json", {
         "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
-        "staticPodPath": str(node.pods_dir), "podLogsDir": str(node.state / "logs"), "failSwapOn": False,
+        "staticPodPath": str(node.pods_dir), "podLogsDir": str(node.state / POD_LOGS), "failSwapOn": False,
         "failCgroupV1": False, "enableServer": False, "healthzPort": 0, "cgroupRoot": f"/{CGROUP_ROOT}",
         "authentication": {"webhook": {"enabled": False}}, "authorization": {"mode": "AlwaysAllow"},
     })
@@ -241,6 +241,14 @@ def _start_engine(node: Run) -> None:
             raise RunError(f"the engine's bridge {ENGINE_BRIDGE} cannot be made: {done.stderr.strip()}")
     _spawn(node, "containerd", ["containerd", f"--config={node.state}/containerd.toml", "--log-level=warn"])
     _spawn(node, "dockerd", ["dockerd", f"--config-file={node.state}/dockerd.json", "--log-level=warn"])
+
+
+def _load_images(node: Run, images: set[str]) -> None:
+    try:
+        for image in sorted(images):
+            load_image_if_absent(f"unix://{node.engine_socket}", image)
+    except (OSError, http.client.HTTPException) as error:
+        raise RunError(f"the engine takes no image: {error}; logs are in {node.state}") from None
 
 
 def _answers(engine_socket: Path) -> bool:
@@ -320,10 +328,15 @@ def _wait_and_report(node: Run, out: Any) -> int:
 
     def settled() -> bool:
         answer = _pods(node)
-        return answer is not None and len(answer["pods"]) >= expected and all(map(_as_it_should_be, answer["pods"]))
+        return (
+            answer is not None and len(answer["pods"]) + len(_manifest_problems(node)) >= expected
+            and all(map(_as_it_should_be, answer["pods"]))
+        )
 
     try:
         _wait_for(settled, READY_TIMEOUT_SECONDS, "the pods are not as they should be", node)
+        if problems := _manifest_problems(node):
+            raise RunError("; ".join(problems))
     except RunError as error:
         out.write(f"{pods_table(_pods(node) or {'pods': [], 'now': time.time()})}\n")
         raise error from None
@@ -334,6 +347,15 @@ def _wait_and_report(node: Run, out: Any) -> int:
         out.write(f"\n{page}\n")
     out.flush()
     return 0
+
+
+def _manifest_problems(node: Run) -> list[str]:
+    """What the kubelet cannot make pods of: file and problem, as the operator knows the file."""
+    try:
+        problems = ask(node.socket, "status")["manifestProblems"]
+    except AskError:
+        return []
+    return [f"{item['where']}: {item['problem']}".replace(str(node.pods_dir), str(node.manifests)) for item in problems]
 
 
 def _fetch_page(manifests: Sequence[dict[str, Any]], pods: Sequence[dict[str, Any]]) -> str:
@@ -416,6 +438,6 @@ def _end(node: Run, keep_logs: bool) -> None:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=20)
-    remove_leftovers(node.state, keep=frozenset({".log"}) if keep_logs else frozenset())
+    remove_leftovers(node.state, keep_logs)
     for _, process in node.processes:
         process.wait()

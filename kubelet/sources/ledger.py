@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kubelet.api.meta import full_name
+from kubelet.api.meta import full_name, pod_uid
 from kubelet.api.types import Pod
 from kubelet.sources.manifest import Manifest, ManifestError
 from kubelet.sources.mux import ManifestProblem
@@ -70,7 +70,10 @@ class Ledger:
             manifest = self._read(location, content)
         except ManifestError as error:
             pod = known.pod if known else None
-            problem = ManifestProblem(location, error.path, error.problem, self._now(), keeps_running=pod is not None)
+            problem = ManifestProblem(
+                location, error.path, error.problem, self._now(), keeps_running=pod is not None,
+                pod=pod_uid(pod) if pod else None,
+            )
             logger.error("manifest %s%s", problem, "; its pod goes on as it was" if pod else "")
             return _Entry(content, pod, problem)
         for remark in manifest.remarks:

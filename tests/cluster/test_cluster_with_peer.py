@@ -90,8 +90,9 @@ async def test_nothing_is_left_of_a_cluster() -> None:
         scratch = cluster.node.scratch
         assert _exists(scratch)
     assert not _exists(scratch)
-    assert not [p for p in _groups() if p.name == "podwright-trace-test"]
-    assert not _exists(Path("/sys/class/net") / ThrowawayNode("trace-test", engine=None)._host_device)
+    node = ThrowawayNode("trace-test", engine=None)
+    assert not [p for p in _groups() if p.name == node.cgroup_name]
+    assert not _exists(Path("/sys/class/net") / node._host_device)
 
 
 def _exists(path: Path) -> bool:

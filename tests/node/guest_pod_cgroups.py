@@ -22,7 +22,8 @@ PROPERTIES = ("ActiveState", "CPUWeight", "CPUQuotaPerSecUSec", "MemoryMax", "Ta
               "DefaultDependencies", "ControlGroup")
 RESOURCES: dict[str, dict[str, Any]] = {
     "guaranteed": {"limits": {"cpu": "123m", "memory": "64Mi"}, "requests": {"cpu": "123m", "memory": "64Mi"}},
-    "burstable": {"limits": {"cpu": "2", "memory": "96Mi", "hugepages-2Mi": "2Mi"}, "requests": {"cpu": "500m"}},
+    "burstable": {"limits": {"cpu": "2", "memory": "96Mi", "hugepages-2Mi": "2Mi"},
+                  "requests": {"cpu": "500m", "hugepages-2Mi": "2Mi"}},
     "besteffort": {},
 }
 
@@ -54,7 +55,8 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
     paths = {kind: cgroups.parent(pod) for kind, pod in pods.items()}
     tiers = {str(Path(paths["burstable"]).parent), str(Path(paths["besteffort"]).parent)}
     root = str(Path(paths["guaranteed"]).parent)
-    told: dict[str, Any] = {"paths": paths, "made": {path: look(path, driver) for path in (root, *tiers, *paths.values())}}
+    every = (root, *tiers, *paths.values())
+    told: dict[str, Any] = {"paths": paths, "made": {path: look(path, driver) for path in every}}
     # The agent is restarted while a process runs in a pod; then systemd reads its units anew.
     after = PodCgroups(settings)
     await after.start(CgroupValues(shares=2048, memory=2**29))
@@ -62,7 +64,7 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
         await asyncio.to_thread(subprocess.run, ["systemctl", "daemon-reload"], check=True)
     for pod in pods.values():
         await after.ensure(pod)
-    told["restarted"] = {path: look(path, driver) for path in (root, *tiers, *paths.values())}
+    told["restarted"] = {path: look(path, driver) for path in every}
     member = await asyncio.create_subprocess_exec("sleep", "600")
     inner = MOUNT / paths["burstable"].lstrip("/") / "container"
     inner.mkdir()
@@ -71,7 +73,7 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
     await after.remove(PodUID("burstable-1"))
     told["killed_by"] = -await member.wait()
     told["swept"] = sorted(await after.sweep({PodUID("besteffort-1")}))
-    told["left"] = {path: look(path, driver) for path in (root, *tiers, *paths.values())}
+    told["left"] = {path: look(path, driver) for path in every}
     await after.remove(PodUID("besteffort-1"))
     return told
 

@@ -15,8 +15,9 @@ from conformance.wire import Wire
 
 
 def traces(name: str) -> list[Path]:
-    groups = list(Path("/sys/fs/cgroup").rglob(f"podwright-{name}"))
-    return [p for p in [ThrowawayNode(name, engine=None).scratch, *groups] if p.exists()]
+    node = ThrowawayNode(name, engine=None)
+    groups = list(Path("/sys/fs/cgroup").rglob(node.cgroup_name))
+    return [p for p in [node.scratch, *groups] if p.exists()]
 
 
 def exists(path: Path) -> bool:

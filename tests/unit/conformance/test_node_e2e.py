@@ -1,6 +1,7 @@
 """The node suite's runner, as far as it needs no node: what it reads, keeps, and writes."""
 
 import json
+import re
 import signal
 import sys
 import time
@@ -66,6 +67,12 @@ def test_ends_of_specs_are_heard_from_the_output(piece: int) -> None:
     assert [(r.name.removeprefix("[sig-node] "), r.state) for r in heard] == [
         (names[0], "passed"), (names[1], "failed"), (names[2], "skipped"),
     ]  # fmt: skip
+
+
+def test_a_spec_is_found_by_its_text_alone_whatever_its_blanks() -> None:
+    pattern = re.compile(suite.focus_of("[sig-node] Pods [Feature:X]  should (really) run"))
+    assert pattern.search("E2eNode Suite [sig-node] Pods [Feature:X] should (really) run")
+    assert not pattern.search("E2eNode Suite [sig-node] Pods [Feature:X] should (really) run twice")
 
 
 def test_newer_results_replace_older_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

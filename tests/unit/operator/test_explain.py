@@ -148,10 +148,11 @@ def test_an_ended_pod_waits_for_nothing_and_a_rejected_one_says_why():
     assert rejected.findings[0].reason == "OutOfcpu"
 
 
-@pytest.mark.parametrize(("source", "found"), [("file", True), ("api", False)])
-def test_manifest_problems_concern_static_pods(source: str, found: bool):
-    problem = ManifestProblem("/etc/kubernetes/manifests/web.yaml", "not valid YAML: line 3")
-    answer = explain(pod(annotations={"kubernetes.io/config.source": source}), now=NOW, manifest_problems=[problem])
+@pytest.mark.parametrize(("uid", "found"), [("its", True), ("", False), ("another", False)])
+def test_manifest_problems_concern_the_pod_that_goes_on(uid: str, found: bool):
+    of_pod = pod().metadata.uid if uid == "its" else uid
+    problem = ManifestProblem("/etc/kubernetes/manifests/web.yaml", "not valid YAML: line 3", pod_uid=of_pod)
+    answer = explain(pod(annotations={"kubernetes.io/config.source": "file"}), now=NOW, manifest_problems=[problem])
     assert ("InvalidManifest" in [finding.reason for finding in answer.findings]) is found
 
 

@@ -50,12 +50,13 @@ def test_a_second_call_finds_nothing_and_logs_can_stay(tmp_path: Path) -> None:
     state = tmp_path / "state"
     (state / "engine" / "deep").mkdir(parents=True)
     (state / "engine" / "link").symlink_to(tmp_path)
-    (state / "pods" / "web").mkdir(parents=True)
-    (state / "pods" / "web" / "0.log").write_text("its words")
+    (state / "engine" / "json.log").write_text("the engine's own")
+    (state / "logs" / "web").mkdir(parents=True)
+    (state / "logs" / "web" / "0.log").write_text("its words")
     (state / "kubelet.log").write_text("why")
     (state / "engine.pid").write_text("1")
-    leftovers._remove_files(state, frozenset({".log"}))
-    assert sorted(path.name for path in state.rglob("*")) == ["0.log", "kubelet.log", "pods", "web"]
-    leftovers._remove_files(state, frozenset())
-    leftovers._remove_files(state, frozenset())
+    leftovers._remove_files(state, keep_logs=True)
+    assert sorted(path.name for path in state.rglob("*")) == ["0.log", "kubelet.log", "logs", "web"]
+    leftovers._remove_files(state, keep_logs=False)
+    leftovers._remove_files(state, keep_logs=False)
     assert list(state.iterdir()) == []

@@ -67,7 +67,7 @@ def container(fields: str, pod: str = "") -> str:
     ("- a", "holds a list, not a Pod"),
     ("a: b: c", "line 1, column 5: not valid YAML: mapping values are not allowed in this context"),
     ("\tkind: Pod", "line 1, column 1: not valid YAML"),
-    ('{"kind": "Pod"', "not valid JSON: Input data was truncated"),
+    ('{"kind": "Pod"', "not valid JSON: Expecting ',' delimiter: line 1 column 15"),
     ("\x00", "not valid YAML"),
     ("kind: Pod", "apiVersion: is missing; write apiVersion: v1"),
     ("apiVersion: v1", "kind: is missing; write kind: Pod"),

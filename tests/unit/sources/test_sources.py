@@ -123,6 +123,7 @@ async def test_a_manifest_that_turns_bad_leaves_its_pod_as_it_was(tmp_path: Path
         await seen.until(lambda: bool(source.problems()))
         assert seen.sets[-1] == [pod]
         assert source.problems()[0].keeps_running
+        assert source.problems()[0].pod is not None
         assert source.problems()[0].path == "spec.containers[0].image"
 
 
