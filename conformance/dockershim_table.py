@@ -76,6 +76,7 @@ GAPS = (
     Gap("Security", "group policy, ambient capabilities, user namespaces ignored in silence; no image volumes",
         "what the engine can is done (image volumes from Engine 28); the rest is refused with a clear code",
         ("test_security_contexts", "test_what_the_engine_cannot_do_is_refused", "test_image_volumes",
+         "test_strict_groups_are_those_that_were_asked_for",
          "test_what_cannot_be_is_refused_with_a_reason")),
     Gap("Stats", "working set is usage; no rates, rss, faults, swap, pressure, inodes; layer sizes cost disk storms",
         "cgroup files read when asked; layers walked rarely, found also on containerd's image store",
