@@ -2,7 +2,10 @@
 
 import argparse
 import asyncio
+import contextlib
+import signal
 import sys
+from collections.abc import Iterator
 
 from conformance import builds
 from conformance.agents import AGENTS
@@ -36,13 +39,28 @@ async def run(options: argparse.Namespace) -> int:
         store.add([Result(result.name, result.state, selected.get(result.name, ""), at=result.at)])
 
     async with SuiteNode(side) as node:
-        results = await suite.run_specs(node, names, min(options.procs, len(names)), logs, heard)
+        with _cancelled_by(signal.SIGINT, signal.SIGTERM):
+            results = await suite.run_specs(node, names, min(options.procs, len(names)), logs, heard)
     store.add(results)
     failed = [result for result in results if not result.passed]
     for result in failed:
         print(f"\n{result.state}: {result.name}\n  {result.message}")
     print(f"\n{len(results) - len(failed)} passed, {len(failed)} did not; logs: {logs}")
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def _cancelled_by(*numbers: signal.Signals) -> Iterator[None]:
+    """Signals end the current task instead of the process, so that the suite may tidy up and the node is removed."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in numbers:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 def main() -> int:
@@ -70,6 +88,9 @@ def main() -> int:
             report.write(specs, options.label)
     except (NodeError, builds.BuildError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except asyncio.CancelledError:
+        print("interrupted; what has ended is kept, the next run goes on from there", file=sys.stderr)
         return 1
     return 0
 

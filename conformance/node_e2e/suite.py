@@ -120,7 +120,8 @@ class SpecEnds:
     """Reads the ends of specs out of the suite's output as it grows; the report proper is written only at the end.
 
     ginkgo's `-v` says them as two lines: `• [2.3 seconds]`, or `• [FAILED] [2.3 seconds]` and the like, then the spec's
-    text with its labels, with `[It]` somewhere in it if it did not pass.
+    text with its labels, with `[It]` somewhere in it if it did not pass. A serial run says the text when the spec
+    begins, and again at its end only if it did not pass.
     """
 
     _FIRST = re.compile(r"[•S] (?:\[(?P<state>[A-Z ]+)\] )?\[(?P<seconds>[0-9.]+) seconds\]$")
@@ -128,6 +129,7 @@ class SpecEnds:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {" ".join(name.split()): name for name in sorted(names, key=len, reverse=True)}
         self._state: str | None = None
+        self._begun: str | None = None
         self._rest = ""
 
     def feed(self, text: str) -> list[Result]:
@@ -135,15 +137,21 @@ class SpecEnds:
         return [result for line in lines if (result := self._line(line)) is not None]
 
     def _line(self, line: str) -> Result | None:
-        state, self._state = self._state, None
-        if state is not None:
-            said = " ".join(line.replace(" [It] ", " ").split())
-            known = (name for text, name in self._names.items() if said == text or said.startswith(f"{text} ["))
-            name = next(known, None)
-            return Result(name, state, at=time.time()) if name else None
         if match := self._FIRST.match(line):
             self._state = (match["state"] or "passed").lower().replace(" ", "")
-        return None
+            return None
+        state, self._state = self._state, None
+        name = self._known(line) if line.startswith("[") else None
+        if state is None:
+            self._begun = name or self._begun
+            return None
+        name, self._begun = name or self._begun, None
+        return Result(name, state, at=time.time()) if name else None
+
+    def _known(self, line: str) -> str | None:
+        said = " ".join(line.replace(" [It] ", " ").split())
+        known = (name for text, name in self._names.items() if said == text or said.startswith(f"{text} ["))
+        return next(known, None)
 
 
 async def _follow(log: Path, process: NodeProcess, ends: SpecEnds, heard: Callable[[Result], None]) -> None:

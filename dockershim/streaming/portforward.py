@@ -7,6 +7,7 @@ nsenter is needed, and a forwarded connection costs no process.
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from functools import partial
@@ -146,7 +147,7 @@ class PortForwarder:
                 failures.append(f"no answer from {address}:{port} within {CONNECT_SECONDS:.0f} s")
                 sock.close()
             except OSError as error:
-                failures.append(f"connect to {address}:{port}: {error.strerror or error}")
+                failures.append(f"connect to {address}:{port}: {os.strerror(error.errno) if error.errno else error}")
                 sock.close()
             except BaseException:
                 sock.close()

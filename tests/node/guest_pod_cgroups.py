@@ -45,6 +45,25 @@ def look(path: str, driver: CgroupDriver) -> dict[str, Any]:
     return seen
 
 
+async def start_container(pod: Path, driver: CgroupDriver) -> tuple[asyncio.subprocess.Process, Path]:
+    """A process in a cgroup of its own below the pod's, made as runtimes do with the driver."""
+    quiet = asyncio.subprocess.DEVNULL
+    if driver is CgroupDriver.SYSTEMD:
+        words = ["systemd-run", "--scope", "--unit=container", f"--slice={pod.name}", "--property=Delegate=yes",
+                 "--property=MemoryAccounting=yes", "sleep", "600"]
+        process = await asyncio.create_subprocess_exec(*words, stdout=quiet, stderr=quiet)
+        inner = pod / "container.scope"
+    else:
+        process, inner = await asyncio.create_subprocess_exec("sleep", "600", stdout=quiet), pod / "container"
+        inner.mkdir()
+        (inner / "cgroup.procs").write_text(str(process.pid))
+    for _ in range(600):
+        if inner.exists() and (inner / "cgroup.procs").read_text():
+            break
+        await asyncio.sleep(0.1)
+    return process, inner
+
+
 async def main(driver: CgroupDriver) -> dict[str, Any]:
     settings = CgroupSettings(driver=driver, pids_limit=50, hugepage_sizes=(2**21,))
     cgroups = PodCgroups(settings)
@@ -65,10 +84,7 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
     for pod in pods.values():
         await after.ensure(pod)
     told["restarted"] = {path: look(path, driver) for path in every}
-    member = await asyncio.create_subprocess_exec("sleep", "600")
-    inner = MOUNT / paths["burstable"].lstrip("/") / "container"
-    inner.mkdir()
-    (inner / "cgroup.procs").write_text(str(member.pid))
+    member, inner = await start_container(MOUNT / paths["burstable"].lstrip("/"), driver)
     told["inner"] = {file: (inner / file).read_text().strip() for file in ("memory.max", "hugetlb.2MB.max")}
     await after.remove(PodUID("burstable-1"))
     told["killed_by"] = -await member.wait()

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 POD_SECONDS = 240.0
 """Of an emulated machine on a loaded one."""
+LIMITED = {"cpu", "hugetlb", "memory", "pids"}
+"""Controllers."""
 ROOT, BURSTABLE = "/kubepods.slice", "/kubepods.slice/kubepods-burstable.slice"
 MIB = 2**20
 
@@ -102,8 +104,10 @@ async def test_the_life_of_pods_cgroups(
             seen = told[step][path]
             assert {file: seen[file] for file in expected[kind]} == expected[kind], (step, kind)
         for path, seen in told[step].items():
-            assert {"cpu", "cpuset", "hugetlb", "io", "memory", "pids"} <= set(seen["cgroup.controllers"].split()), path
-            assert {"cpu", "hugetlb", "memory", "pids"} <= set(seen["cgroup.subtree_control"].split()), path
+            assert set(seen["cgroup.controllers"].split()) >= LIMITED, (step, path)
+            # systemd takes its controllers from below a slice until there is a scope in it that wants them.
+            if driver == "cgroupfs" or path not in paths.values():
+                assert set(seen["cgroup.subtree_control"].split()) >= LIMITED, (step, path)
         assert told[step][str(Path(paths["burstable"]).parent)]["cpu.weight"] == "20"
         assert told[step][root]["cpu.weight"] == "79"
     assert told["made"][root]["memory.max"] == str(2**30)

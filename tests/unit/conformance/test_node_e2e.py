@@ -59,6 +59,15 @@ S [SKIPPED] [0.001 seconds]
 """
 
 
+def test_ends_of_a_serial_run_are_heard() -> None:
+    ends = suite.SpecEnds(["[a] one", "[a] two"])
+    text = "[a] one [Serial]\nfile.go:1\n  STEP: x\n• [1.0 seconds]\n------\n[a] two [Serial]\n  STEP: y\n"
+    assert [(r.name, r.state) for r in ends.feed(text)] == [("[a] one", "passed")]
+    assert [(r.name, r.state) for r in ends.feed("• [FAILED] [2.0 seconds]\n[a] [It] two [Serial]\n")] == [
+        ("[a] two", "failed")
+    ]
+
+
 @pytest.mark.parametrize("piece", [1, 7, 10_000])
 def test_ends_of_specs_are_heard_from_the_output(piece: int) -> None:
     names = ["Pods should run [NodeConformance]", "Pods [NodeConformance] should run twice", "Pods should wait"]
