@@ -70,15 +70,15 @@ class ContainerCollector:
         """One pass over containers, sandboxes and logs; returns what was removed. Raises CollectionError."""
         removed: list[Decision] = []
         problems: list[str] = []
-        steps = (
-            self._collect_containers(policy, fates, also_ended_pods),
-            self._collect_sandboxes(fates, also_ended_pods),
-            self._collect_log_directories(fates),
-            self._collect_log_links(),
+        steps: tuple[Callable[[], Awaitable[list[Decision]]], ...] = (
+            lambda: self._collect_containers(policy, fates, also_ended_pods),
+            lambda: self._collect_sandboxes(fates, also_ended_pods),
+            lambda: self._collect_log_directories(fates),
+            self._collect_log_links,
         )
         for step in steps:
             try:
-                removed += await step
+                removed += await step()
             except (CriError, OSError) as error:
                 problems.append(str(error))
         if problems:

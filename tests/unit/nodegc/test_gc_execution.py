@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -248,6 +249,21 @@ async def test_a_pass_over_containers_sandboxes_and_logs(disk: Disk) -> None:
     assert [path.name for path in disk.links.iterdir()] == [f"pod_ns_c-{running}.log"]
     assert planned == {decision.subject for decision in removed}
     assert await collector.collect(ContainerPolicy(), fates("gone")) == []
+
+
+async def test_a_pass_can_be_cancelled_in_its_first_step(disk: Disk, recwarn: pytest.WarningsRecorder) -> None:
+    class Slow(Node):
+        async def ListContainers(self, request: cri.ListContainersRequest, /) -> cri.ListContainersResponse:
+            await asyncio.Event().wait()
+            return await super().ListContainers(request)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(disk.collector(Slow()).collect(ContainerPolicy(), fates()))
+        await asyncio.sleep(0)
+        task.cancel()
+    del task
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []  # of steps that were never awaited
 
 
 async def test_after_a_death_only_the_older_ones_go(disk: Disk) -> None:
