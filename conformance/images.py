@@ -135,6 +135,11 @@ int main(void) {
 """
 
 
+def node_images() -> list[Image]:
+    """What a node of the test suites has: a shell, a web server, the pause."""
+    return [busybox("docker.io/library/busybox:stable", "localhost/podwright/busybox:1"), web(), pause()]
+
+
 def compile_static(source: str) -> bytes:
     """A small static program from C source, by the machine's compiler."""
     with tempfile.TemporaryDirectory() as directory:

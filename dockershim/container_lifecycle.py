@@ -1,11 +1,19 @@
 """StartContainer, StopContainer, RemoveContainer, UpdateContainerResources, ReopenContainerLog."""
 
 import logging
+import signal
 
 from cri.errors import FailedPreconditionError
 from cri.v1 import api_pb2 as cri
-from dockershim import cgroup_files, resources
-from dockershim.engine import EngineClient, EngineConflictError, EngineError, EngineNotFoundError
+from dockershim import cgroup_files, direct_signal, resources
+from dockershim.engine import (
+    EngineClient,
+    EngineConflictError,
+    EngineDeadlineError,
+    EngineError,
+    EngineNotFoundError,
+)
+from dockershim.facts import EngineFacts
 from dockershim.inventory import Change, Inventory
 from dockershim.ports import EngineState, LogPort
 from dockershim.records import ContainerRecord
@@ -31,17 +39,35 @@ class ContainerLifecycle:
 
     async def stop(self, container_id: str, grace_seconds: int) -> None:
         """Stop signal, SIGKILL after the grace; unknown and ended containers are stopped already."""
-        self._state.require()
+        facts = self._state.require()
         record = self._inventory.containers.get(container_id)
         identifier = record.id if record else container_id
         try:
-            if grace_seconds > 0:
+            if record is not None and grace_seconds > 0 and self._send_stop_signal(record, facts):
+                await self._await_end(identifier, grace_seconds)
+            elif grace_seconds > 0:
                 await self._engine.stop_container(identifier, grace_seconds)
             else:
                 await self._kill(identifier)
         except EngineNotFoundError:
             return
         await self._inventory.refresh_unless(identifier, lambda known: not known.is_running)
+
+    def _send_stop_signal(self, record: ContainerRecord, facts: EngineFacts) -> bool:
+        """False where only the engine can: a paused container, a runtime of its own kind, a signal without a name."""
+        sandbox = self._inventory.sandboxes.get(record.sandbox_id)
+        name = cri.Signal.Name(record.status.stop_signal)
+        if sandbox is None or record.paused or not record.is_running or name not in signal.Signals.__members__:
+            return False
+        if not direct_signal.is_possible(sandbox.runtime_handler, facts):
+            return False
+        return direct_signal.send(record.pid, record.id, signal.Signals[name])
+
+    async def _await_end(self, container_id: str, grace_seconds: int) -> None:
+        try:
+            await self._engine.wait_container(container_id, timeout=grace_seconds)
+        except EngineDeadlineError:
+            await self._kill(container_id)
 
     async def _kill(self, container_id: str) -> None:
         try:

@@ -28,8 +28,9 @@ def user(inspect: JSON, known: ContainerRecord | None, proc: Path = PROC) -> Pro
 def _configured_user(inspect: JSON) -> ProcessUser | None:
     """Ids that the configuration gives as numbers; None for names, which only the image's files could resolve, and for
     containers that never ran."""
-    if inspect["State"].get("Status") == "created":
-        return None
+    state = inspect["State"]
+    if state.get("Status") == "created" and not state.get("ExitCode"):
+        return None  # one that could not be started stays created, too, but has an exit code
     uid, _, gid = str(inspect["Config"].get("User") or "0").partition(":")
     if not uid.isdigit() or (gid and not gid.isdigit()):
         return None

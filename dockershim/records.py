@@ -83,6 +83,8 @@ class ContainerRecord:
     """Host directory of the writable layer, empty where the engine's store does not tell."""
     extra_limits: str
     """`cgroup_files`' label, empty mostly."""
+    paused: bool = False
+    """By `docker pause`: it gets no signal before somebody lets it go on."""
 
     @property
     def is_running(self) -> bool:
@@ -177,6 +179,7 @@ def to_container(
         tty=bool(config.get("Tty")),
         upper_dir=upper_dir,
         extra_limits=engine_labels.get(naming.CGROUP_FILES_LABEL, ""),
+        paused=bool(inspect["State"].get("Paused")),
     )
 
 

@@ -10,7 +10,9 @@ and each of the two takes some 50 ms. What fails in one does not stop the other;
 
 import asyncio
 import logging
+import signal
 
+from dockershim import direct_signal
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
 from dockershim.container_lifecycle import ContainerLifecycle
 from dockershim.engine import EngineClient, EngineNotFoundError
@@ -84,5 +86,15 @@ class SandboxStopper:
 
     async def _kill_pause(self, record: SandboxRecord) -> None:
         """With SIGKILL: there is nothing in it that could end in an orderly way."""
-        if record.is_running:
+        if not record.is_running:
+            return
+        if not direct_signal.is_possible(record.runtime_handler, self._state.require()) or not direct_signal.send(
+            record.pid, record.id, signal.SIGKILL
+        ):
             await self._containers.stop(record.id, 0)
+            return
+        try:
+            await self._engine.wait_container(record.id)
+        except EngineNotFoundError:
+            logger.debug("sandbox went away while it was stopped sandbox=%s", record.id)
+        await self._inventory.refresh_unless(record.id, lambda known: not known.is_running)

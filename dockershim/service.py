@@ -75,9 +75,11 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
 
     def _sandboxes(self, wanted: cri.PodSandboxFilter) -> list[cri.PodSandbox]:
         self._shim.state.require()
+        selected = wanted.label_selector  # before anything is made: a kubelet asks mostly for one pod of many
         items = (
             sandbox_view.to_item(record, self._shim.checkpoints.get(record.id))
             for record in self._shim.inventory.sandboxes.values()
+            if all(record.labels.get(key) == value for key, value in selected.items())
         )
         return [item for item in items if sandbox_view.matches(item, wanted)]
 

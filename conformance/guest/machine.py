@@ -30,7 +30,9 @@ BOOT_SECONDS = 240.0
 ANSWER_SECONDS = 30.0
 """Beyond a command's own time."""
 PACKAGES = ("cri", "dockershim", "gc", "kubelet", "pleg", "probes", "conformance", "tests", "examples")
-KERNEL_LINE = "console=ttyS0 root=/dev/vda rw panic=-1 mitigations=off systemd.show_status=no quiet net.ifnames=0 hugepages=2"
+KERNEL_LINE = (
+    "console=ttyS0 root=/dev/vda rw panic=-1 mitigations=off quiet systemd.show_status=no net.ifnames=0 hugepages=2"
+)
 
 Json = dict[str, Any]
 
@@ -192,8 +194,9 @@ async def write_tree_disk(disk: Path) -> None:
     with tempfile.TemporaryDirectory(dir=disk.parent) as scratch:
         await asyncio.to_thread(_copy_tree, Path(scratch))
         words = ["mkfs.ext4", "-q", "-O", "^has_journal", "-d", scratch, str(disk), "128M"]
-        process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
-        _, told = await process.communicate()
+        pipe, same = asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT
+        process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=same)
+        told, _ = await process.communicate()
     if process.returncode:
         raise GuestError(f"{' '.join(words)} failed: {told.decode(errors='replace')}")
 

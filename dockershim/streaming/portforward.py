@@ -7,6 +7,7 @@ nsenter is needed, and a forwarded connection costs no process.
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from functools import partial
@@ -119,9 +120,7 @@ class PortForwarder:
                 error.end()
                 data.reset()
                 return
-            await _join(data, reader, writer)
-            data.end()
-            error.end()
+            await _join(data, error, reader, writer)
         except StreamClosedError:
             data.reset()
             error.reset()
@@ -148,7 +147,7 @@ class PortForwarder:
                 failures.append(f"no answer from {address}:{port} within {CONNECT_SECONDS:.0f} s")
                 sock.close()
             except OSError as error:
-                failures.append(f"connect to {address}:{port}: {error.strerror or error}")
+                failures.append(f"connect to {address}:{port}: {os.strerror(error.errno) if error.errno else error}")
                 sock.close()
             except BaseException:
                 sock.close()
@@ -156,12 +155,14 @@ class PortForwarder:
         raise OSError("; ".join(failures))
 
 
-async def _join(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _join(
+    data: Stream, error: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Copy both ways, each with its own end. Raises StreamClosedError when the client drops the stream."""
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_to_pod(stream, writer))
-            group.create_task(_from_pod(stream, reader))
+            group.create_task(_to_pod(data, writer))
+            group.create_task(_from_pod(data, error, reader))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     finally:
@@ -183,8 +184,10 @@ async def _to_pod(stream: Stream, writer: asyncio.StreamWriter) -> None:
             writer.write_eof()
 
 
-async def _from_pod(stream: Stream, reader: asyncio.StreamReader) -> None:
+async def _from_pod(stream: Stream, error: Stream, reader: asyncio.StreamReader) -> None:
+    """Its end is the end of the error stream too: a client may wait for that before it ends its own half."""
     with contextlib.suppress(OSError):
         while data := await reader.read(READ_BYTES):
             await stream.write(data)
     stream.end()
+    error.end()

@@ -175,7 +175,7 @@ def build_tls_context(access: ClusterAccess) -> ssl.SSLContext:
     """A client context that trusts the cluster's CA and shows the node's certificate. Reads files; blocks.
 
     Raises KubeconfigError with the field whose content is unusable."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if access.insecure_skip_tls_verify:
         context.check_hostname = False
@@ -183,12 +183,12 @@ def build_tls_context(access: ClusterAccess) -> ssl.SSLContext:
     elif access.certificate_authority is not None:
         authority = access.certificate_authority
         # Only the cluster's own authority counts, none of the system's.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             context.load_verify_locations(cadata=_read(access, authority).decode())
         except (ssl.SSLError, UnicodeDecodeError) as error:
             raise _unusable(access, authority, f"holds no usable CA certificate: {error}") from None
+    else:
+        context.load_default_certs()  # 1.7 MB of memory
     if access.client_certificate is not None and access.client_key is not None:
         _load_pair(context, access, access.client_certificate, access.client_key)
     return context

@@ -86,11 +86,28 @@ def _write(file: Path, text: str) -> None:
         raise CgroupError(f"cannot write {text!r} to {file}: {error.strerror}") from error
 
 
+def _inner(directory: str | Path) -> list[str]:
+    """The names of the cgroups right below. A cgroup has dozens of files: what an entry is, is known without looking at each."""
+    try:
+        with os.scandir(directory) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []  # it went away
+
+
+def _all_below(directory: Path) -> list[str]:
+    """The cgroups below at every depth, parents before their children."""
+    found = [str(directory)]
+    for path in found:
+        found += [f"{path}/{name}" for name in _inner(path)]
+    return found[1:]
+
+
 def _processes_below(directory: Path) -> set[int]:
     found: set[int] = set()
-    for procs in [directory / "cgroup.procs", *directory.rglob("cgroup.procs")]:
+    for path in (str(directory), *_all_below(directory)):
         with contextlib.suppress(OSError):  # the cgroup went away, or holds threads only
-            found.update(int(line) for line in procs.read_text().split())
+            found.update(int(line) for line in Path(path, "cgroup.procs").read_text().split())
     return found - {0}
 
 
@@ -98,10 +115,9 @@ def _remove_below(directory: Path) -> None:
     """Children before parents; what is gone already is fine. Raises CgroupError."""
     if not directory.is_dir():
         return
-    inner = [path for path in directory.rglob("*") if path.is_dir()]
-    for path in (*sorted(inner, key=lambda each: len(each.parts), reverse=True), directory):
+    for path in (*reversed(_all_below(directory)), str(directory)):
         try:
-            path.rmdir()
+            Path(path).rmdir()
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise CgroupError(f"cannot remove cgroup {path}: {error.strerror}") from error
@@ -153,8 +169,7 @@ class CgroupV2:
             _write(directory / file, text)
 
     def children(self, path: str) -> list[str]:
-        directory = self._directory(path)
-        return [entry.name for entry in directory.iterdir() if entry.is_dir()] if directory.is_dir() else []
+        return _inner(self._directory(path))
 
     def processes(self, path: str) -> set[int]:
         return _processes_below(self._directory(path))
@@ -208,9 +223,7 @@ class CgroupV1:
                 _write(target, text)
 
     def children(self, path: str) -> list[str]:
-        found = {entry.name for directory in self._directories(path) if directory.is_dir()
-                 for entry in directory.iterdir() if entry.is_dir()}
-        return sorted(found)
+        return sorted({name for directory in self._directories(path) for name in _inner(directory)})
 
     def processes(self, path: str) -> set[int]:
         return set().union(*(_processes_below(directory) for directory in self._directories(path)))

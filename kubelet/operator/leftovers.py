@@ -130,12 +130,16 @@ def _carries(pid: int, mark: bytes) -> bool:
 
 
 def _unmount(state: Path) -> None:
-    try:
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        return
-    for mount in sorted((item for item in mounts if Path(item).is_relative_to(state)), reverse=True):
-        _quietly("umount", "--lazy", mount)
+    """Until none is left: a table that changes while it is read may hide one."""
+    deadline = time.monotonic() + _END_SECONDS
+    while (mounts := _mounts(state)) and time.monotonic() < deadline:
+        for mount in sorted(mounts, reverse=True):
+            _quietly("umount", "--lazy", mount)
+
+
+def _mounts(state: Path) -> list[str]:
+    lines = Path("/proc/mounts").read_text().splitlines()
+    return [mount for mount in (line.split()[1] for line in lines) if Path(mount).is_relative_to(state)]
 
 
 def _delete_rules() -> None:

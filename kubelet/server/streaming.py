@@ -395,12 +395,14 @@ async def _copy_stream(source: Stream, target: Stream) -> None:
 
 
 async def _copy_output(source: Stream, target: Stream, kind: Kind) -> None:
-    """A runtime that goes away in the middle is an outcome too."""
+    """Go's servers end a session by resetting its streams; a runtime that goes away without an outcome is one too."""
+    said_something = False
     try:
         while data := await source.read():
             await target.write(data)
+            said_something = True
     except StreamClosedError as error:
-        if kind is Kind.ERROR:
+        if kind is Kind.ERROR and not said_something:
             lost = Outcome(None, f"the connection to the container runtime was lost: {error}")
             with contextlib.suppress(StreamClosedError):
                 await target.write(encode_outcome(lost, as_status=True))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -112,8 +113,12 @@ class Difference:
     duplicates: list[Pod]
 
 
-def diff_source(old: Mapping[PodUID, Pod], new: Sequence[Pod], source: Source, seen: str = "") -> Difference:
-    """What happened between the two sets; `seen` is the first-seen annotation of new pods. Pure."""
+def diff_source(
+    old: Mapping[PodUID, Pod], new: Sequence[Pod], source: Source, seen: str = "",
+    given: Mapping[PodUID, Pod] = MappingProxyType({}),
+) -> Difference:
+    """What happened between the two sets; `seen` is the first-seen annotation of new pods. `given` are the pods that
+    `old` was made of: one that is the same object as then has not changed. Pure."""
     kept: dict[PodUID, Pod] = {}
     found: dict[PodOp, list[Pod]] = {op: [] for op in _TOLD_IN_ORDER}
     names: set[str] = set()
@@ -124,6 +129,9 @@ def diff_source(old: Mapping[PodUID, Pod], new: Sequence[Pod], source: Source, s
             continue
         names.add(full_name(pod))
         existing = old.get(pod_uid(pod))
+        if existing is not None and given.get(pod_uid(pod)) is pod:
+            kept[pod_uid(pod)] = existing
+            continue
         if existing is None:
             annotated = _annotated(pod, source, {CONFIG_SEEN: seen})
             found[PodOp.ADD].append(annotated)
@@ -177,6 +185,7 @@ class PodConfig:
         self._recorder = recorder
         self._now = now
         self._pods: dict[Source, dict[PodUID, Pod]] = {}
+        self._given: dict[Source, dict[PodUID, Pod]] = {}
         self._refused: set[PodUID] = set()
         self.changes: asyncio.Queue[PodChange] = asyncio.Queue()
 
@@ -198,8 +207,9 @@ class PodConfig:
         def publish(pods: Sequence[Pod]) -> None:
             first = source not in self._pods
             seen = datetime.fromtimestamp(self._now(), UTC).isoformat().replace("+00:00", "Z")
-            difference = diff_source(self._pods.get(source, {}), pods, source, seen)
+            difference = diff_source(self._pods.get(source, {}), pods, source, seen, self._given.get(source, {}))
             self._pods[source] = difference.pods
+            self._given[source] = {pod_uid(pod): pod for pod in pods}
             self._refuse(source, difference.duplicates)
             for change in difference.changes:
                 self.changes.put_nowait(change)

@@ -224,6 +224,24 @@ class Kube:
         seen = "\n".join(e.text for e in await self.events(name))
         raise AssertionError(f"no event {reason} about pod {name} within {timeout:.0f} s; there were:\n{seen}")
 
+    async def until_events(
+        self, name: str, complete: Callable[[list["Event"]], bool], timeout: float = 15.0
+    ) -> list["Event"]:
+        """The events about a pod once they are complete, or those that there are by then: recorders send in their own
+        time, after the status that they belong to."""
+        path = f"/api/v1/namespaces/{self.namespace}/events"
+        selector = f"involvedObject.name={name}"
+        try:
+            async with asyncio.timeout(timeout):
+                version = (await self.client.get(path, fieldSelector=selector))["metadata"]["resourceVersion"]
+                if not complete(await self.events(name)):
+                    async for _ in self.client.watch(path, version, fieldSelector=selector):
+                        if complete(await self.events(name)):
+                            break
+        except TimeoutError:
+            pass
+        return await self.events(name)
+
     async def logs(self, name: str, *words: str) -> str:
         return await self.kubectl("logs", name, *words)
 

@@ -147,11 +147,21 @@ async def seen(cluster: Cluster) -> dict[str, Json | BaseException]:
 async def _look(kube: Kube, case: Case) -> Json:
     name = case.pod["metadata"]["name"]
     got, _ = await asyncio.gather(kube.until_pod(name, case.wanted), kube.until_event(name, case.event))
-    view = {"status": views.status(got), "events": views.events(await kube.events(name))}
+    expected = set(await asyncio.to_thread(_expected_events, name))
+    found = await kube.until_events(name, lambda events: expected <= set(views.events(events)))
+    view = {"status": views.status(got), "events": views.events(found)}
     if case.stable:
         view["wide"] = views.row(await kube.kubectl("get", "pods", "-o", "wide"), name)
         view["described"] = views.described(await kube.kubectl("describe", "pod", name))
     return views.cannot_start(view) if name == "not-executable" else view
+
+
+def _expected_events(name: str) -> list[str]:
+    """As recorded; none while they are being recorded."""
+    if os.environ.get("PODWRIGHT_TEST_RECORD"):
+        return []
+    found: list[str] = json.loads((EXPECTED / f"{name}.json").read_text())["events"]
+    return found
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -30,7 +30,7 @@ async def engine_node(request: pytest.FixtureRequest) -> AsyncIterator[Throwaway
         builds.ensure(["moby", "containerd", "runc"])
     async with ThrowawayNode(f"node-test-{request.param.replace('.', '-')}", engine=request.param) as node:
         await node.write_cni()
-        await images.load_into_engine(node.docker_socket, node_images())
+        await images.load_into_engine(node.docker_socket, images.node_images())
         yield node
 
 
@@ -39,7 +39,7 @@ async def fresh_node() -> AsyncIterator[ThrowawayNode]:
     """A node of the test's own, with Engine 20.10, a pod network and the test images; takes about two seconds."""
     async with ThrowawayNode("node-test-fresh") as node:
         await node.write_cni()
-        await images.load_into_engine(node.docker_socket, node_images())
+        await images.load_into_engine(node.docker_socket, images.node_images())
         yield node
 
 
@@ -48,11 +48,3 @@ async def bare_node() -> AsyncIterator[ThrowawayNode]:
     """A node of the test's own without an engine; takes a tenth of a second."""
     async with ThrowawayNode("node-test-bare", engine=None) as node:
         yield node
-
-
-def node_images() -> list[images.Image]:
-    return [
-        images.busybox("docker.io/library/busybox:stable", "localhost/podwright/busybox:1"),
-        images.web(),
-        images.pause(),
-    ]

@@ -22,7 +22,8 @@ PROPERTIES = ("ActiveState", "CPUWeight", "CPUQuotaPerSecUSec", "MemoryMax", "Ta
               "DefaultDependencies", "ControlGroup")
 RESOURCES: dict[str, dict[str, Any]] = {
     "guaranteed": {"limits": {"cpu": "123m", "memory": "64Mi"}, "requests": {"cpu": "123m", "memory": "64Mi"}},
-    "burstable": {"limits": {"cpu": "2", "memory": "96Mi", "hugepages-2Mi": "2Mi"}, "requests": {"cpu": "500m"}},
+    "burstable": {"limits": {"cpu": "2", "memory": "96Mi", "hugepages-2Mi": "2Mi"},
+                  "requests": {"cpu": "500m", "hugepages-2Mi": "2Mi"}},
     "besteffort": {},
 }
 
@@ -44,6 +45,25 @@ def look(path: str, driver: CgroupDriver) -> dict[str, Any]:
     return seen
 
 
+async def start_container(pod: Path, driver: CgroupDriver) -> tuple[asyncio.subprocess.Process, Path]:
+    """A process in a cgroup of its own below the pod's, made as runtimes do with the driver."""
+    quiet = asyncio.subprocess.DEVNULL
+    if driver is CgroupDriver.SYSTEMD:
+        words = ["systemd-run", "--scope", "--unit=container", f"--slice={pod.name}", "--property=Delegate=yes",
+                 "--property=MemoryAccounting=yes", "sleep", "600"]
+        process = await asyncio.create_subprocess_exec(*words, stdout=quiet, stderr=quiet)
+        inner = pod / "container.scope"
+    else:
+        process, inner = await asyncio.create_subprocess_exec("sleep", "600", stdout=quiet), pod / "container"
+        inner.mkdir()
+        (inner / "cgroup.procs").write_text(str(process.pid))
+    for _ in range(600):
+        if inner.exists() and (inner / "cgroup.procs").read_text():
+            break
+        await asyncio.sleep(0.1)
+    return process, inner
+
+
 async def main(driver: CgroupDriver) -> dict[str, Any]:
     settings = CgroupSettings(driver=driver, pids_limit=50, hugepage_sizes=(2**21,))
     cgroups = PodCgroups(settings)
@@ -54,7 +74,8 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
     paths = {kind: cgroups.parent(pod) for kind, pod in pods.items()}
     tiers = {str(Path(paths["burstable"]).parent), str(Path(paths["besteffort"]).parent)}
     root = str(Path(paths["guaranteed"]).parent)
-    told: dict[str, Any] = {"paths": paths, "made": {path: look(path, driver) for path in (root, *tiers, *paths.values())}}
+    every = (root, *tiers, *paths.values())
+    told: dict[str, Any] = {"paths": paths, "made": {path: look(path, driver) for path in every}}
     # The agent is restarted while a process runs in a pod; then systemd reads its units anew.
     after = PodCgroups(settings)
     await after.start(CgroupValues(shares=2048, memory=2**29))
@@ -62,16 +83,13 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
         await asyncio.to_thread(subprocess.run, ["systemctl", "daemon-reload"], check=True)
     for pod in pods.values():
         await after.ensure(pod)
-    told["restarted"] = {path: look(path, driver) for path in (root, *tiers, *paths.values())}
-    member = await asyncio.create_subprocess_exec("sleep", "600")
-    inner = MOUNT / paths["burstable"].lstrip("/") / "container"
-    inner.mkdir()
-    (inner / "cgroup.procs").write_text(str(member.pid))
+    told["restarted"] = {path: look(path, driver) for path in every}
+    member, inner = await start_container(MOUNT / paths["burstable"].lstrip("/"), driver)
     told["inner"] = {file: (inner / file).read_text().strip() for file in ("memory.max", "hugetlb.2MB.max")}
     await after.remove(PodUID("burstable-1"))
     told["killed_by"] = -await member.wait()
     told["swept"] = sorted(await after.sweep({PodUID("besteffort-1")}))
-    told["left"] = {path: look(path, driver) for path in (root, *tiers, *paths.values())}
+    told["left"] = {path: look(path, driver) for path in every}
     await after.remove(PodUID("besteffort-1"))
     return told
 

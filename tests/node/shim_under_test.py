@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
-from conftest import node_images
-
 from conformance import builds, images
 from conformance.throwaway import CHECKOUT, DOCKER_SOCKET, NodeProcess, ThrowawayNode
 from cri.client import ImageClient, RuntimeClient
@@ -182,7 +180,7 @@ async def node_with_store(store: str, name: str) -> AsyncIterator[ThrowawayNode]
         builds.ensure(["moby", "containerd", "runc"])
     async with ThrowawayNode(f"{name}-{store.replace('.', '-')}", engine=engine, engine_args=arguments) as node:
         await node.write_cni()
-        await images.load_into_engine(node.docker_socket, node_images())
+        await images.load_into_engine(node.docker_socket, images.node_images())
         yield node
 
 

@@ -277,8 +277,6 @@ async def test_what_cannot_be_is_refused_with_a_reason(shim: ShimUnderTest) -> N
     with pytest.raises(errors.InvalidArgumentError, match="no runtime for 'kata'"):
         request = cri.RunPodSandboxRequest(config=shim.pod("kata"), runtime_handler="kata")
         await shim.runtime.RunPodSandbox(request)
-    with pytest.raises(errors.UnimplementedError):
-        await shim.runtime.PortForward(cri.PortForwardRequest(pod_sandbox_id=sandbox_id))
     assert len(await names_of_containers(shim.node)) == 1
 
 
@@ -336,6 +334,77 @@ async def test_mounts_namespaces_and_stats(shim: ShimUnderTest) -> None:
     space = await shim.images.ImageFsInfo(cri.ImageFsInfoRequest())
     assert space.image_filesystems[0].fs_id.mountpoint == "/var/lib/docker"
     assert space.image_filesystems[0].used_bytes.value > 0 and len(space.container_filesystems) == 1
+
+
+async def test_facts_of_the_runtime(shim: ShimUnderTest) -> None:
+    version = await shim.runtime.Version(cri.VersionRequest())
+    assert (version.runtime_name, version.runtime_api_version) == ("docker", "v1")
+    assert version.runtime_version.startswith(str(shim.node.engine))
+    assert (await shim.runtime.RuntimeConfig(cri.RuntimeConfigRequest())).linux.cgroup_driver == cri.CGROUPFS
+    cidr = cri.RuntimeConfig(network_config=cri.NetworkConfig(pod_cidr="10.244.0.0/24"))
+    await shim.runtime.UpdateRuntimeConfig(cri.UpdateRuntimeConfigRequest(runtime_config=cidr))
+    status = await shim.runtime.Status(cri.StatusRequest(verbose=True))
+    assert all(condition.status for condition in status.status.conditions)
+    assert json.loads(status.info["engine"])["cgroupDriver"] == "cgroupfs"
+
+
+async def test_stats_of_all_pods(shim: ShimUnderTest) -> None:
+    """Of those that run; filters by id and label."""
+    ids: dict[str, tuple[str, str]] = {}
+    for name in ("one", "two"):
+        pod = shim.pod(name)
+        sandbox_id = await shim.run_pod(pod)
+        ids[name] = (sandbox_id, await shim.run_container(sandbox_id, pod, shim.container(SLEEP, name=name)))
+    listed = (await shim.runtime.ListContainerStats(cri.ListContainerStatsRequest())).stats
+    assert {one.attributes.id for one in listed} == {container for _, container in ids.values()}
+    wanted = cri.ContainerStatsFilter(pod_sandbox_id=ids["two"][0])
+    listed = (await shim.runtime.ListContainerStats(cri.ListContainerStatsRequest(filter=wanted))).stats
+    assert [one.attributes.metadata.name for one in listed] == ["two"]
+    pods = (await shim.runtime.ListPodSandboxStats(cri.ListPodSandboxStatsRequest())).stats
+    assert {one.attributes.id for one in pods} == {sandbox for sandbox, _ in ids.values()}
+    labelled = cri.PodSandboxStatsFilter(label_selector={"io.kubernetes.pod.name": "one"})
+    pods = (await shim.runtime.ListPodSandboxStats(cri.ListPodSandboxStatsRequest(filter=labelled))).stats
+    assert [one.attributes.metadata.name for one in pods] == ["one"]
+    await shim.runtime.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=ids["one"][0]))
+    listed = (await shim.runtime.ListContainerStats(cri.ListContainerStatsRequest())).stats
+    assert [one.attributes.id for one in listed] == [ids["two"][1]]
+
+
+async def test_a_log_is_reopened_without_losing_a_line(shim: ShimUnderTest) -> None:
+    pod = shim.pod("rotated")
+    sandbox_id = await shim.run_pod(pod)
+    script = "n=0; while [ $n -lt 300 ]; do echo line $n; n=$((n+1)); sleep 0.01; done"
+    container_id = await shim.run_container(sandbox_id, pod, shim.container(script))
+    path = shim.node.path((await shim.status(container_id)).log_path)
+
+    async def begun() -> bool | None:
+        return (path.exists() and path.stat().st_size > 500) or None
+
+    await eventually(begun, "the first lines")
+    rotated = path.with_suffix(".log.1")
+    path.rename(rotated)
+    await shim.runtime.ReopenContainerLog(cri.ReopenContainerLogRequest(container_id=container_id))
+    assert path.exists()
+    await shim.exited(container_id)
+    lines = [parse_line(line.encode()) for file in (rotated, path) for line in file.read_text().splitlines()]
+    assert [line.text.decode() for line in lines if line] == [f"line {number}" for number in range(300)]
+    rotated.unlink()
+    with pytest.raises(errors.FailedPreconditionError):
+        await shim.runtime.ReopenContainerLog(cri.ReopenContainerLogRequest(container_id=container_id))
+
+
+async def test_remove_of_a_running_and_of_a_gone_container(shim: ShimUnderTest) -> None:
+    pod = shim.pod("removed")
+    sandbox_id = await shim.run_pod(pod)
+    container_id = await shim.run_container(sandbox_id, pod, shim.container(SLEEP))
+    with pytest.raises(errors.UnimplementedError, match="checkpoints"):
+        await shim.runtime.CheckpointContainer(cri.CheckpointContainerRequest(container_id=container_id))
+    for _ in range(2):
+        await shim.runtime.StopContainer(cri.StopContainerRequest(container_id=container_id, timeout=0))
+    running = await shim.run_container(sandbox_id, pod, shim.container(SLEEP, name="other"))
+    for gone in (container_id, running, running):
+        await shim.runtime.RemoveContainer(cri.RemoveContainerRequest(container_id=gone))
+    assert not (await shim.runtime.ListContainers(cri.ListContainersRequest())).containers
 
 
 async def test_host_network(shim: ShimUnderTest) -> None:

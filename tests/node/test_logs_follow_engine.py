@@ -16,7 +16,6 @@ from conformance import images
 from conformance.throwaway import ThrowawayNode
 from cri.logformat import parse_line
 from dockershim.logs import ContainerLogs, LogError, LogTarget
-from tests.node.conftest import node_images
 
 IMAGE = "localhost/podwright/busybox:1"
 COUNT = "BEGIN { for (i = 1; i <= %d; i++) printf \"line %%d %s\\n\", i }"
@@ -287,7 +286,7 @@ async def test_engine_defaults_do_not_matter():
     options = ["max-size=10k", "max-file=1", "mode=non-blocking", "tag={{.Name}}"]
     node = ThrowawayNode("logs-defaults", engine_args=["--log-driver=json-file", *(f"--log-opt={o}" for o in options)])
     async with node:
-        await images.load_into_engine(node.docker_socket, node_images())
+        await images.load_into_engine(node.docker_socket, images.node_images())
         async with rig_on(node) as rig, running(await rig.shim()) as logs:
             container_id = await rig.create(logs, "awk", COUNT % (100_000, "y" * 20))
             await rig.docker("start", container_id)

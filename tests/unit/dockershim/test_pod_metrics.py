@@ -5,9 +5,9 @@ from pathlib import Path
 
 import grpc.aio
 import pytest
-from conftest import ShimInMemory
 from hypothesis import given
 from hypothesis import strategies as st
+from shim_in_memory import ShimInMemory
 
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc

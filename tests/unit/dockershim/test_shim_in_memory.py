@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from conftest import ShimInMemory
+from shim_in_memory import ShimInMemory
 
 from cri import errors
 from cri.v1 import api_pb2 as cri

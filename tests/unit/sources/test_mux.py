@@ -137,3 +137,13 @@ async def test_the_mux_tells_when_every_source_has_spoken() -> None:
     assert recorder.events == [("Warning", "FailedValidation",
                                 'Error validating pod a_ns(2) from file due to duplicate pod name "a", ignoring')]
     assert [str(problem) for problem in config.problems()] == ["/f: spec: is bad"] * 2
+
+
+def test_a_pod_that_is_the_same_object_is_taken_as_it_was() -> None:
+    one, two = pod(), pod("b", "2")
+    before = diff_source({}, [one, two], Source.API, "t0").pods
+    given = {one.metadata.uid: one, two.metadata.uid: two}
+    changed = pod("b", "2", phase="Running")
+    difference = diff_source(before, [one, changed], Source.API, "t1", given)
+    assert difference.pods[one.metadata.uid] is before[one.metadata.uid]
+    assert ops(difference.changes) == ops(diff_source(before, [one, changed], Source.API, "t1").changes)

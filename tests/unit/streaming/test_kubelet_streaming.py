@@ -7,13 +7,13 @@ import json
 
 import pytest
 from aiohttp.web_protocol import RequestHandler
-from tests.streaming_peers import Dialled, dial, exec_over_spdy, exec_over_websocket, spdy_headers, websocket_headers
 from test_streaming_server import Commands, Sandboxes, pair, read_all
 
 from cri.errors import NotFoundError, ResourceExhaustedError, UnknownError
 from cri.streaming import channels, portforward
 from cri.streaming.channels import PROTOCOLS, ChannelSession, TunnelCodec
 from cri.streaming.connection import Connection
+from cri.streaming.mux import StreamOpened
 from cri.streaming.remotecommand import Kind, Outcome
 from cri.streaming.spdy import Session
 from cri.v1 import api_pb2 as cri
@@ -27,6 +27,7 @@ from kubelet.server.handlers import Handlers
 from kubelet.server.server import KubeletServer
 from kubelet.server.settings import ServerSettings
 from kubelet.server.streaming import StreamingProxy
+from tests.streaming_peers import Dialled, dial, exec_over_spdy, exec_over_websocket, spdy_headers, websocket_headers
 
 POD = Pod(
     api_version="v1", kind="Pod", metadata=ObjectMeta(name="web", namespace="default", uid="u1"),
@@ -321,6 +322,36 @@ async def test_a_streaming_server_that_breaks_off(up):
     async with exec_over_websocket(up.exec(), channels.V5) as client:
         status = json.loads(await client.read_all(Kind.ERROR))
     assert status["reason"] == "InternalError" and "container runtime was lost" in status["message"]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_runtime_that_ends_a_session_by_resets(up):
+    """As moby/spdystream does: the outcome is written, then every stream is reset."""
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
+        session, opened = Session(client=False), {}
+        while len(opened) < 4:
+            for event in session.feed(await reader.read(65536)):
+                if isinstance(event, StreamOpened):
+                    opened[event.headers["streamtype"]] = event.stream_id
+                    session.accept(event.stream_id)
+        session.send(opened["stdout"], b"output")
+        session.send(opened["error"], b'{"status":"Success"}')
+        for stream_id in opened.values():
+            session.reset(stream_id)
+        session.close()
+        writer.write(session.output())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    up.runtime.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/exec/x"
+    async with exec_over_websocket(up.exec(), channels.V5) as client:
+        assert await client.read_all(Kind.STDOUT) == b"output"
+        assert await client.read_all(Kind.ERROR) == b'{"status":"Success"}'
     server.close()
     await server.wait_closed()
 

@@ -5,7 +5,6 @@ import contextlib
 import json
 
 import pytest
-from tests.streaming_peers import dial, exec_over_spdy, exec_over_websocket, spdy_headers, websocket_headers
 
 from cri.errors import InvalidArgumentError, NotFoundError, ResourceExhaustedError, UnavailableError
 from cri.streaming import channels, portforward
@@ -17,6 +16,7 @@ from cri.v1 import api_pb2 as cri
 from dockershim.streaming import StreamingServer
 from dockershim.streaming.portforward import PortForwarder
 from dockershim.streaming.tokens import MAX_IN_FLIGHT, SECONDS, Tokens
+from tests.streaming_peers import dial, exec_over_spdy, exec_over_websocket, spdy_headers, websocket_headers
 
 
 class Commands:

@@ -1,0 +1,208 @@
+"""kubectl exec, cp, attach and port-forward: the real one, through a real API server, to pairs of kubelet and runtime.
+
+kubectl speaks WebSocket or, told so, SPDY. The API server either translates WebSocket for the kubelet or, where the
+node declares that it can, leaves that to it.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from conformance import builds
+from conformance.cluster import Cluster
+
+PODS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: box}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - {name: box, image: "localhost/podwright/busybox:1", command: [sleep, "100000"]}
+    - name: reader
+      image: localhost/podwright/busybox:1
+      command: [sh, -c, "while read line; do echo got $line; done; sleep 100000"]
+      stdin: true
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: web, image: "localhost/podwright/web:1"}]
+"""
+SPDY_ONLY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
+MEGABYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    out: bytes
+    err: str
+
+
+class Kubectl:
+    """The real kubectl, with bytes in and out and an environment."""
+
+    def __init__(self, cluster: Cluster, env: dict[str, str]) -> None:
+        self.cluster = cluster
+        self._env = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig),
+                     "KUBECACHEDIR": str(cluster.node.scratch / "kubectl"), **env}  # fmt: skip
+
+    async def start(self, *words: str, program: Sequence[str] = ()) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *program, str(builds.path("kubectl")), *words, env=self._env, stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+    async def run(self, *words: str, stdin: bytes = b"") -> Ended:
+        process = await self.start(*words)
+        try:
+            async with asyncio.timeout(60):
+                out, err = await process.communicate(stdin)
+        except BaseException:
+            process.kill()
+            await process.communicate()
+            raise
+        return Ended(process.returncode or 0, out, err.decode())
+
+
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="session", params=["upstream-docker", "podwright", "podwright-containerd"]
+)
+async def pods(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    """A cluster with the pods above running."""
+    async with Cluster(f"exec-{request.param}", request.param, cluster_dns=False) as cluster:
+        await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+        await cluster.kubectl("apply", "-f", "-", stdin=PODS)
+        await cluster.kubectl("wait", "--for=condition=Ready", "pod/box", "pod/web", "--timeout=60s")
+        yield cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=["websocket", "websocket-to-kubelet", "spdy"])
+async def kubectl(request: pytest.FixtureRequest, pods: Cluster) -> Kubectl:
+    features = '["ExtendWebSocketsToKubelet"]' if request.param == "websocket-to-kubelet" else "[]"
+    patch = f'{{"status":{{"declaredFeatures":{features}}}}}'
+    await pods.kubectl("patch", "node", pods.name, "--subresource=status", "-p", patch)
+    return Kubectl(pods, SPDY_ONLY if request.param == "spdy" else {})
+
+
+async def test_exec_carries_streams_and_exit_code(kubectl: Kubectl) -> None:
+    script = "cat; echo err >&2; exit 7"
+    done = await kubectl.run("exec", "-i", "box", "-c", "box", "--", "sh", "-c", script, stdin=b"hello\0\xff\n")
+    assert (done.code, done.out) == (7, b"hello\0\xff\n")
+    assert done.err == "err\ncommand terminated with exit code 7\n"
+    assert await kubectl.run("exec", "box", "-c", "box", "--", "true") == Ended(0, b"", "")
+
+
+async def test_exec_with_a_terminal(kubectl: Kubectl) -> None:
+    """`script` gives kubectl a terminal of a known size."""
+    command = "exec -it box -c box -- sh -c 'sleep 0.5; stty size; exit 3'"
+    words = f"stty rows 33 cols 101; {builds.path('kubectl')} {command}"
+    process = await asyncio.create_subprocess_exec(
+        "script", "-qec", words, "/dev/null", env=kubectl._env, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        out, _ = await process.communicate()
+    assert b"33 101" in out and process.returncode == 3
+
+
+async def test_exec_in_what_is_not_there(kubectl: Kubectl) -> None:
+    done = await kubectl.run("exec", "box", "-c", "box", "--", "no-such-command")
+    assert done.code and "no-such-command" in done.out.decode() + done.err
+    done = await kubectl.run("exec", "box", "-c", "none", "--", "true")
+    assert done.code and "none" in done.err
+
+
+async def test_cp_both_ways(kubectl: Kubectl, tmp_path: Path) -> None:
+    blob = os.urandom(MEGABYTES << 20)
+    (tmp_path / "blob").write_bytes(blob)
+    done = await kubectl.run("cp", str(tmp_path / "blob"), "box:/tmp/blob", "-c", "box")
+    assert done.code == 0, done.err
+    summed = await kubectl.run("exec", "box", "-c", "box", "--", "sha256sum", "/tmp/blob")
+    assert summed.out.split()[0].decode() == hashlib.sha256(blob).hexdigest()
+    done = await kubectl.run("cp", "box:/tmp/blob", str(tmp_path / "back"), "-c", "box")
+    assert done.code == 0, done.err
+    assert (tmp_path / "back").read_bytes() == blob
+
+
+async def test_attach_reaches_the_first_process(kubectl: Kubectl) -> None:
+    process = await kubectl.start("attach", "-i", "box", "-c", "reader")
+    assert process.stdin is not None and process.stdout is not None
+    async with asyncio.timeout(30):
+        process.stdin.write(b"one\n")
+        assert await process.stdout.readuntil(b"got one\n")
+    process.terminate()
+    await process.communicate()
+    logs = await kubectl.run("logs", "box", "-c", "reader")
+    assert b"got one\n" in logs.out
+
+
+async def test_an_interrupted_session_leaves_nothing(kubectl: Kubectl) -> None:
+    """Our dockershim ends all that the command has started; containerd lets it run, but our connection to it ends."""
+    script = "trap '' HUP; sleep 4141 & echo up; sleep 4242"
+    process = await kubectl.start("exec", "box", "-c", "box", "--", "sh", "-c", script)
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        assert await process.stdout.readline() == b"up\n"
+    assert await _left_behind(kubectl)
+    process.send_signal(signal.SIGKILL)
+    await process.communicate()
+    for _ in range(50):
+        left = await _left_behind(kubectl)
+        if not left:
+            break
+        await asyncio.sleep(0.2)
+    assert not left
+
+
+async def _left_behind(kubectl: Kubectl) -> list[str]:
+    """Processes of the command; where the runtime is not ours, connections to its streaming server."""
+    if kubectl.cluster.agent.kind.runtime == "docker":
+        listed = (await kubectl.run("exec", "box", "-c", "box", "--", "ps", "-o", "args")).out.decode()
+        return [line for line in listed.splitlines() if line in ("sleep 4141", "sleep 4242")]
+    sockets = await kubectl.cluster.node.run(["ss", "-Htnp", "state", "established", "src", "127.0.0.1"])
+    return [line for line in sockets.stdout.splitlines() if '"containerd"' in line]
+
+
+@contextlib.asynccontextmanager
+async def forwarding(kubectl: Kubectl, port: int) -> AsyncIterator[int]:
+    """The local port."""
+    process = await kubectl.start("port-forward", "pod/web", f":{port}")
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            said = (await process.stdout.readline()).decode()
+        found = re.search(r"127\.0\.0\.1:(\d+) ->", said)
+        assert found, said
+        yield int(found[1])
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def test_port_forward_with_fifty_connections_at_once(kubectl: Kubectl) -> None:
+    async def fetch(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /hostname HTTP/1.0\r\n\r\n")
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async with asyncio.timeout(60), forwarding(kubectl, 80) as port:
+        answers = await asyncio.gather(*(fetch(port) for _ in range(50)))
+    assert all(b"200 OK" in answer and b"web" in answer for answer in answers)
