@@ -75,7 +75,8 @@ def main() -> int:
     run_parser.add_argument("--procs", type=int, default=6, help="specs at a time")
     run_parser.add_argument("--again", action="store_true", help="run specs that passed before, too")
     verbs.add_parser("list", parents=[select], help="print the selected specs")
-    verbs.add_parser("report", parents=[select], help=f"write {report.TARGET} from the results of all sides")
+    report_parser = verbs.add_parser("report", parents=[select], help=f"write {report.TARGET} from all sides' results")
+    report_parser.set_defaults(label="NodeConformance")
     options = parser.parse_args()
     try:
         if options.verb == "run":
