@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from conformance import builds
 from conformance.agents import AGENTS
@@ -36,7 +37,7 @@ async def run(options: argparse.Namespace) -> int:
         nonlocal ended
         ended += 1
         print(f"{ended}/{len(names)} {result.state}: {result.name}", flush=True)
-        store.add([Result(result.name, result.state, selected.get(result.name, ""), at=result.at)])
+        store.add([replace(result, file=selected.get(result.name, result.file))])
 
     async with SuiteNode(side) as node:
         with _cancelled_by(signal.SIGINT, signal.SIGTERM):
