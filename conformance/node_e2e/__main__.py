@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from conformance import builds
 from conformance.agents import AGENTS
@@ -36,7 +37,7 @@ async def run(options: argparse.Namespace) -> int:
         nonlocal ended
         ended += 1
         print(f"{ended}/{len(names)} {result.state}: {result.name}", flush=True)
-        store.add([Result(result.name, result.state, selected.get(result.name, ""), at=result.at)])
+        store.add([replace(result, file=selected.get(result.name, result.file))])
 
     async with SuiteNode(side) as node:
         with _cancelled_by(signal.SIGINT, signal.SIGTERM):
@@ -75,7 +76,8 @@ def main() -> int:
     run_parser.add_argument("--procs", type=int, default=6, help="specs at a time")
     run_parser.add_argument("--again", action="store_true", help="run specs that passed before, too")
     verbs.add_parser("list", parents=[select], help="print the selected specs")
-    verbs.add_parser("report", parents=[select], help=f"write {report.TARGET} from the results of all sides")
+    report_parser = verbs.add_parser("report", parents=[select], help=f"write {report.TARGET} from all sides' results")
+    report_parser.set_defaults(label="NodeConformance")
     options = parser.parse_args()
     try:
         if options.verb == "run":

@@ -85,5 +85,7 @@ def parse_report(text: str) -> list[Result]:
 
 
 def _ran(spec: Mapping[str, Any]) -> bool:
-    """Specs that a filter, an interrupt or a failed set-up kept from running have no attempt."""
-    return spec["State"] not in ("pending", "") and (spec["State"] != "skipped" or bool(spec.get("Failure")))
+    """A filter, an interrupt or a failed set-up keeps specs from running, or from running to their end."""
+    if spec["State"] == "skipped":
+        return bool(spec.get("Failure"))
+    return spec["State"] not in ("", "pending", "interrupted", "aborted")

@@ -55,7 +55,7 @@ async def run_specs(
     suite_node: SuiteNode, names: Sequence[str], procs: int, logs: Path, heard: Callable[[Result], None]
 ) -> list[Result]:
     """Run exactly these specs, `procs` at a time. `heard` gets each outcome as it comes, the return value has all of
-    them in full. On cancellation the suite is asked to end and given time to tidy up."""
+    them in full. On cancellation the suite is asked to end, and `heard` gets what its report has then."""
     node = suite_node.node
     command = [
         str(builds.path("ginkgo")), "-v", "--no-color", f"--procs={procs}", f"--timeout={SUITE_TIMEOUT}",
@@ -69,9 +69,12 @@ async def run_specs(
         process.signal(signal.SIGINT)
         with contextlib.suppress(TimeoutError):
             await asyncio.shield(process.wait(INTERRUPT_GRACE_SECONDS))
-        raise
-    finally:
         _collect(suite_node, logs)
+        if (logs / REPORT).exists():
+            for result in parse_report((logs / REPORT).read_text()):
+                heard(result)
+        raise
+    _collect(suite_node, logs)
     report = logs / REPORT
     if not report.exists():
         raise NodeError(f"the suite left no report; the end of {logs / 'suite.log'}:\n{process.tail(40)}")

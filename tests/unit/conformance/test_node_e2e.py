@@ -26,7 +26,7 @@ def document(*specs: dict[str, object]) -> str:
 
 
 def test_specs_that_a_filter_left_out_are_no_results() -> None:
-    assert parse_report(document(spec("a", "skipped"), spec("b", "pending"))) == []
+    assert parse_report(document(spec("a", "skipped"), spec("b", "pending"), spec("i", "interrupted"))) == []
     by_itself = spec("c", "skipped", Failure={"Message": "only on Windows"})
     assert [(r.name, r.state) for r in parse_report(document(by_itself))] == [("[sig-node] Pods c", "skipped")]
 

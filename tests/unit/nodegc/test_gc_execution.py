@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -260,6 +261,8 @@ async def test_a_pass_can_be_cancelled_in_its_first_step(disk: Disk, recwarn: py
         task = group.create_task(disk.collector(Slow()).collect(ContainerPolicy(), fates()))
         await asyncio.sleep(0)
         task.cancel()
+    del task
+    gc.collect()
     assert [str(warning.message) for warning in recwarn] == []  # of steps that were never awaited
 
 
