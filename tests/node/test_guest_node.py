@@ -23,7 +23,7 @@ from conformance.throwaway import bridge_conflist
 from conformance.wire import lonely_commands
 from tests.node.standalone_node import CONFIG, MANIFESTS, WAIT, configuration
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1800)]
 
 POD_SECONDS = 240.0
 """Of an emulated machine on a loaded one."""
