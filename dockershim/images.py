@@ -7,7 +7,7 @@ from typing import Any
 
 from cri.errors import InvalidArgumentError
 from cri.v1 import api_pb2 as cri
-from dockershim.engine import EngineClient, EngineNotFoundError
+from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
 from dockershim.image_cache import ImageCache, ImageConfig
 from dockershim.ports import EngineState
 from dockershim.records import is_image_id
@@ -83,7 +83,18 @@ class Images:
                 await self._engine.remove_image(each)
             except EngineNotFoundError:
                 continue
+            except EngineError:
+                if await self._is_there(each):
+                    raise
         self._cache.changed()
+
+    async def _is_there(self, name: str) -> bool:
+        """Two removals at once make the engine fail in ways of its own (20.10: 500), though the image is gone."""
+        try:
+            await self._engine.inspect_image(name)
+        except EngineNotFoundError:
+            return False
+        return True
 
     async def _inspect(self, name: str) -> dict[str, Any] | None:
         self._state.require()

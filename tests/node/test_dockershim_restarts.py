@@ -123,8 +123,8 @@ async def test_a_second_server_does_not_take_the_socket(fresh_node: ThrowawayNod
     [
         ("--no-such-flag", "dockershim: unknown flag: --no-such-flag"),
         ("--v=loud", "dockershim: --v=loud: not a number"),
-        ("--container-runtime-endpoint=tcp://x", "is not a CRI endpoint"),
-        ("--docker-endpoint=nowhere", "is not a Docker endpoint"),
+        ("--container-runtime-endpoint=tcp://x", "use unix:///path/to/the.sock"),
+        ("--docker-endpoint=nowhere", "use unix:///path/to/the.sock or tcp://host:port"),
     ],
 )
 def test_a_bad_command_line_is_one_line(argument: str, said: str, tmp_path: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from shim_in_memory import ShimInMemory
 
 from cri import errors
+from cri.client import ImageClient
 from cri.v1 import api_pb2 as cri
 from dockershim.network import NetworkNotReadyError
 
@@ -221,3 +222,26 @@ async def test_a_sandbox_that_does_not_come_up_takes_no_containers_any_more(worl
         await world.runtime.run_pod_sandbox(cri.RunPodSandboxRequest(config=world.pod()), announced.append)
     with pytest.raises(errors.NotFoundError):
         await world.create(announced[0])
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_removal_that_fails_is_good_if_the_image_is_gone(world: ShimInMemory, gone: bool) -> None:
+    """Two at once make the engine answer 500 to the later one."""
+    world.engine.images["i:1"] = {"Id": "sha256:" + "2" * 64, "RepoTags": ["i:1"]}
+    world.engine.fail["/images/i:1"] = 500
+    gate = world.engine.hold["/images/i:1"] = asyncio.Event()
+    async with ImageClient(f"unix://{world.directory}/cri.sock", 10) as images, asyncio.TaskGroup() as group:
+
+        async def remove() -> bool:
+            try:
+                await images.RemoveImage(cri.RemoveImageRequest(image=cri.ImageSpec(image="i:1")))
+            except errors.InternalError:
+                return False
+            return True
+
+        removal = group.create_task(remove())
+        await wait_for(lambda: "DELETE /images/i:1" in world.engine.calls)
+        if gone:
+            del world.engine.images["i:1"]
+        gate.set()
+    assert removal.result() is gone
