@@ -55,14 +55,24 @@ class ContainerCreator:
             body = await asyncio.to_thread(self._body, config, sandbox, path, setup, facts)
             container_id = await self._create(name, body, naming.config_hash(config), sandbox.id)
             try:
-                if path:
-                    await self._logs.attach(container_id, path)
-                if await self._inventory.refresh_unless(container_id, lambda _: True) is None:
-                    raise FailedPreconditionError(f"container {container_id} was removed while it was created")
+                await self._follow_and_remember(container_id, path)
             except BaseException:
                 await self._cleanups.finish(self._undo(container_id))
                 raise
         return container_id
+
+    async def _follow_and_remember(self, container_id: str, path: str) -> None:
+        """Side by side: another process begins to follow the log while the engine is asked for what it has made."""
+        attached, record = await asyncio.gather(
+            self._logs.attach(container_id, path or None),
+            self._inventory.refresh_unless(container_id, lambda _: True),
+            return_exceptions=True,
+        )
+        for outcome in (attached, record):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if record is None:
+            raise FailedPreconditionError(f"container {container_id} was removed while it was created")
 
     def _body(
         self, config: cri.ContainerConfig, sandbox: SandboxRecord, path: str, setup: LogSetup, facts: EngineFacts

@@ -58,9 +58,10 @@ def host_config(
 
 
 def sandbox_host_config(context: cri.LinuxSandboxSecurityContext, facts: EngineFacts) -> JSON:
-    """The pause container keeps the engine's default seccomp profile and never gains privileges."""
-    if context.supplemental_groups_policy == cri.Strict:
-        raise UnimplementedError(_STRICT_GROUPS)
+    """The pause container keeps the engine's default seccomp profile and never gains privileges.
+
+    Any policy for supplemental groups holds for it: there is no group file in its image that could add some.
+    """
     options = selinux_options(context.selinux_options if context.HasField("selinux_options") else None)
     return {
         "Privileged": context.privileged,
@@ -72,12 +73,13 @@ def sandbox_host_config(context: cri.LinuxSandboxSecurityContext, facts: EngineF
 
 
 _STRICT_GROUPS = (
-    "supplementalGroupsPolicy Strict is not possible on Docker Engine, which always adds the image's groups; use Merge"
+    "supplementalGroupsPolicy Strict needs a runAsGroup on Docker Engine, which else adds the image's groups"
 )
+"""With `user:group` the engine takes no groups from the image (moby/sys/user, GetExecUser): that is Strict."""
 
 
 def _refuse_what_cannot_be(context: cri.LinuxContainerSecurityContext) -> None:
-    if context.supplemental_groups_policy == cri.Strict:
+    if context.supplemental_groups_policy == cri.Strict and not context.HasField("run_as_group"):
         raise UnimplementedError(_STRICT_GROUPS)
     if context.capabilities.add_ambient_capabilities:
         raise UnimplementedError("ambient capabilities are not possible on Docker Engine")

@@ -24,6 +24,9 @@ from kubelet.upkeep import Matter, Tidier
 from kubelet.volumes.manager import VolumeManager
 from pleg.cache import PodCache
 
+DECLARED_FEATURES = ("ExtendWebSocketsToKubelet",)
+"""Gates that the API server acts upon: it passes WebSocket sessions through to this node's server."""
+
 
 def node_settings(options: Options, node_name: str) -> NodeSettings:
     config, flags = options.config, options.flags
@@ -36,7 +39,8 @@ def node_settings(options: Options, node_name: str) -> NodeSettings:
         system_reserved=config.system_reserved,
         eviction_hard=config.eviction_hard if "evictionHard" in options.given else None,
         max_images=config.node_status_max_images, update_seconds=float(config.node_status_update_frequency),
-        report_seconds=float(config.node_status_report_frequency), lease_seconds=config.node_lease_duration_seconds,
+        declared_features=DECLARED_FEATURES, report_seconds=float(config.node_status_report_frequency),
+        lease_seconds=config.node_lease_duration_seconds,
     )
 
 

@@ -87,7 +87,8 @@ def _write(file: Path, text: str) -> None:
 
 
 def _inner(directory: str | Path) -> list[str]:
-    """The names of the cgroups right below. A cgroup has dozens of files: what an entry is, is known without looking at each."""
+    """The names of the cgroups right below. A cgroup has dozens of files: what an entry is, is known without a look at
+    each."""
     try:
         with os.scandir(directory) as entries:
             return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]

@@ -336,6 +336,35 @@ async def test_mounts_namespaces_and_stats(shim: ShimUnderTest) -> None:
     assert space.image_filesystems[0].used_bytes.value > 0 and len(space.container_filesystems) == 1
 
 
+async def test_strict_groups_are_those_that_were_asked_for(shim: ShimUnderTest) -> None:
+    """The image puts its user into another group; Strict with a group of its own leaves that out."""
+    script = "mkdir -p /etc; echo alice:x:1000:1000::/:/bin/sh > /etc/passwd; echo extra:x:50000:alice > /etc/group"
+    made = await shim.node.run(["docker", "run", "-d", "--network=none", BUSYBOX, "sh", "-c", script])
+    await shim.node.run(["docker", "wait", made.stdout.strip()])
+    await shim.node.run(["docker", "commit", made.stdout.strip(), "localhost/with-groups:1"])
+    await shim.node.run(["docker", "rm", made.stdout.strip()])
+    pod = shim.pod("groups")
+    pod.linux.security_context.supplemental_groups_policy = cri.Strict
+    sandbox_id = await shim.run_pod(pod)
+    groups = {}
+    for name, policy, own in (("merge", cri.Merge, None), ("strict", cri.Strict, 1000)):
+        context = cri.LinuxContainerSecurityContext(
+            run_as_user=cri.Int64Value(value=1000), supplemental_groups=[60000], supplemental_groups_policy=policy,
+            namespace_options=cri.NamespaceOption(pid=cri.CONTAINER),
+        )
+        if own:
+            context.run_as_group.value = own
+        linux = cri.LinuxContainerConfig(security_context=context)
+        config = shim.container(SLEEP, name=name, linux=linux)
+        config.image.image = "localhost/with-groups:1"
+        container_id = await shim.run_container(sandbox_id, pod, config)
+        groups[name] = set((await shim.status(container_id)).user.linux.supplemental_groups)
+    assert groups["merge"] >= {50000, 60000}
+    assert groups["strict"] in ({1000, 60000}, {60000})
+    await shim.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id))
+    await shim.images.RemoveImage(cri.RemoveImageRequest(image=cri.ImageSpec(image="localhost/with-groups:1")))
+
+
 async def test_facts_of_the_runtime(shim: ShimUnderTest) -> None:
     version = await shim.runtime.Version(cri.VersionRequest())
     assert (version.runtime_name, version.runtime_api_version) == ("docker", "v1")

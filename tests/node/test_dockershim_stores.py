@@ -9,6 +9,7 @@ import pytest_asyncio
 from shim_under_test import BUSYBOX, STORES, ShimUnderTest, node_with_store
 
 from conformance.throwaway import ThrowawayNode
+from cri import errors
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 
@@ -160,3 +161,23 @@ async def test_update_of_pod_resources(shim: ShimUnderTest) -> None:
     request = cri.UpdatePodSandboxResourcesRequest(pod_sandbox_id=sandbox_id)
     request.resources.memory_limit_in_bytes = 128 * MIB
     await shim.runtime.UpdatePodSandboxResources(request)
+
+
+async def test_image_volumes(shim: ShimUnderTest) -> None:
+    """From Engine 28 on, by name and by id, which is what the kubelet gives; refused with its own word before."""
+    pod = shim.pod("volumes")
+    sandbox_id = await shim.run_pod(pod)
+    spec = cri.ImageSpec(image=BUSYBOX)
+    image_id = (await shim.images.ImageStatus(cri.ImageStatusRequest(image=spec))).image.id
+    mounts = [
+        cri.Mount(container_path=f"/image{number}", image=cri.ImageSpec(image=name), readonly=True)
+        for number, name in enumerate((BUSYBOX, image_id))
+    ]
+    config = shim.container("sleep 1000", mounts=mounts)
+    if shim.node.engine == "20.10":
+        with pytest.raises(errors.UnimplementedError, match=r"ImageVolumeMountFailed.*Engine 28"):
+            await shim.create(sandbox_id, pod, config)
+        return
+    container_id = await shim.run_container(sandbox_id, pod, config)
+    said = await shim.exec(container_id, "ls /image0/bin/sh /image1/bin/sh; touch /image0/x 2>/dev/null || echo ro")
+    assert said.stdout == b"/image0/bin/sh\n/image1/bin/sh\nro\n", said

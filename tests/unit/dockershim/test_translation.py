@@ -122,6 +122,15 @@ def test_security_contexts(context: Context, facts: EngineFacts, expected: dict[
         assert "MaskedPaths" not in config and "ReadonlyPaths" not in config
 
 
+def test_strict_groups_are_possible_with_a_group() -> None:
+    strict = Context(
+        run_as_user=cri.Int64Value(value=5), run_as_group=cri.Int64Value(value=6), supplemental_groups=[7],
+        supplemental_groups_policy=cri.Strict,
+    )
+    assert security.host_config(strict, FACTS, read_profile)["GroupAdd"] == ["7"]
+    assert security.user(strict) == "5:6"
+
+
 @pytest.mark.parametrize(
     ("context", "kind", "text"),
     [
