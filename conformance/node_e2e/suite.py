@@ -66,7 +66,7 @@ async def run_specs(
     try:
         await _follow(process.log, process, SpecEnds(names), heard)
     except asyncio.CancelledError:
-        process.signal(signal.SIGINT)
+        process.signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             await asyncio.shield(process.wait(INTERRUPT_GRACE_SECONDS))
         _collect(suite_node, logs)

@@ -72,7 +72,7 @@ def make_authenticator(config: KubeletConfiguration, client: ReviewClient | None
     authentication = config.authentication
     return Authenticator(
         client if authentication.webhook.enabled else None, anonymous=authentication.anonymous.enabled,
-        token_ttl=float(authentication.webhook.cache_ttl),
+        token_ttl=float(authentication.webhook.cache_ttl), tokens=authentication.webhook.enabled,
     )
 
 

@@ -6,7 +6,8 @@
         │no
     anonymous allowed? ──yes─▶ system:anonymous      ──no─▶ 401
 
-A token that is refused is never taken for anonymous (apiserver's union.NewFailOnError).
+A token that is refused is never taken for anonymous (apiserver's union.NewFailOnError); where the webhook is off,
+nobody refuses tokens.
 """
 
 import hashlib
@@ -60,12 +61,14 @@ def user_of_certificate(subject: Sequence[Sequence[tuple[str, str]]]) -> User | 
 
 
 class Authenticator:
-    """`client` is None without an API server: then no token is good."""
+    """`client` is None without an API server: then no token is good. Without `tokens` (the webhook is off) nobody looks
+    at tokens, and who brings one is as anonymous as others."""
 
     def __init__(
         self, client: ReviewClient | None, *, anonymous: bool, token_ttl: float = 120.0,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.monotonic, tokens: bool = True,
     ) -> None:
+        self._tokens = tokens
         self._client, self._anonymous, self._ttl, self._now = client, anonymous, token_ttl, now
         self._known: OrderedDict[bytes, tuple[float, User | None]] = OrderedDict()
 
@@ -80,7 +83,7 @@ class Authenticator:
                 return user
         scheme, _, rest = authorization.strip().partition(" ")
         token = rest.strip()
-        if scheme.lower() == "bearer" and token:
+        if self._tokens and scheme.lower() == "bearer" and token:
             user = await self._review(token)
             if user is None:
                 raise UnauthenticatedError("the bearer token is not known")

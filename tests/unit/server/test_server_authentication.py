@@ -86,3 +86,9 @@ async def test_a_token_that_could_not_be_one_is_not_sent_on():
     with pytest.raises(UnauthenticatedError):
         await Authenticator(tokens, anonymous=False).authenticate(None, "Bearer " + "x" * 100_000)
     assert tokens.asked == []
+
+
+async def test_a_token_is_not_looked_at_where_the_webhook_is_off() -> None:
+    assert await Authenticator(None, anonymous=True, tokens=False).authenticate(None, "Bearer any") == ANONYMOUS
+    with pytest.raises(UnauthenticatedError):
+        await Authenticator(None, anonymous=False, tokens=False).authenticate(None, "Bearer any")
