@@ -141,19 +141,21 @@ async def test_follow_over_real_rotations_wakes_by_inotify_and_ends_with_the_con
     path = tmp_path / "0.log"
     writer, running = Writer(path), True
     manager = ContainerLogManager(lambda: [RunningLog("c", path)], Runtime({"c": writer}), RotationPolicy(500, 3))
-    watcher, seen, caught_up = DirectoryWatcher(), bytearray(), asyncio.Event()
+    watcher, seen, caught_up, opened = DirectoryWatcher(), bytearray(), asyncio.Event(), asyncio.Event()
 
     async def still_running() -> bool:
         return running
 
     async def follow() -> None:
         async for chunk in stream_log(path, LogOptions(follow=True), still_running=still_running, watcher=watcher):
+            opened.set()
             seen.extend(chunk)
             if seen.endswith(b"\nlast\n"):
                 caught_up.set()
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(follow())
+        await opened.wait()  # what was rotated away before a follower came is not its to read
         for _ in range(30):
             for _ in range(20):
                 writer.line()
