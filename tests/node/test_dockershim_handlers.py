@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from conftest import node_images
 from shim_under_test import ShimUnderTest
 
 from conformance import builds, images
@@ -39,7 +38,7 @@ async def node(
     async with ThrowawayNode(f"node-test-handlers-{engine.replace('.', '-')}", engine=engine,
                              engine_args=arguments) as made:
         await made.write_cni()
-        await images.load_into_engine(made.docker_socket, node_images())
+        await images.load_into_engine(made.docker_socket, images.node_images())
         yield made
 
 
