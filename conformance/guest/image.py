@@ -23,6 +23,7 @@ from pathlib import Path
 
 from conformance.builds import cache_dir
 from conformance.guest import cpio
+from conformance.mirror import debian_mirror
 
 RECIPE = 1
 """To be raised when the steps change; what they put in is in the key anyway."""
@@ -31,7 +32,6 @@ REQUIREMENTS = CHECKOUT / "requirements.lock"
 SUITE = "bookworm"
 PYTHON_VERSION = "3.11"
 """That of SUITE."""
-MIRROR = "http://mirror.invalid/debian"
 KERNEL = "linux-image-cloud-amd64"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "udev", "kmod", "python3", "docker.io", "containernetworking-plugins",
@@ -154,7 +154,7 @@ def ensure_image() -> GuestImage:
 def _build(scratch: Path, built: Path) -> None:
     root = scratch / "root"
     _tell("installing Debian")
-    _run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), MIRROR])
+    _run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), debian_mirror()])
     _tell("adding a kernel")
     release = _add_kernel(root, built)
     (built / "initrd").write_bytes(gzip.compress(_initramfs(root, release), compresslevel=6, mtime=0))

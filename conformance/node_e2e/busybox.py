@@ -13,9 +13,11 @@ import urllib.request
 from pathlib import Path
 
 from conformance import builds
+from conformance.mirror import NoMirrorError, debian_mirror
 
 VERSION = "1.35.0"
-SOURCE = f"http://mirror.invalid/debian/pool/main/b/busybox/busybox_{VERSION}.orig.tar.bz2"
+SOURCE = f"pool/main/b/busybox/busybox_{VERSION}.orig.tar.bz2"
+"""Below the mirror."""
 SOURCE_SHA256 = "faeeb244c35a348a334f4a59e44626ee870fb07b6884d68c10ae8bc19f83a694"
 DOWNLOAD_TIMEOUT_SECONDS = 120
 
@@ -66,9 +68,9 @@ def changed(config: str) -> str:
 
 def _download() -> bytes:
     try:
-        with urllib.request.urlopen(SOURCE, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response:
+        with urllib.request.urlopen(f"{debian_mirror()}/{SOURCE}", timeout=DOWNLOAD_TIMEOUT_SECONDS) as response:
             content: bytes = response.read()
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (urllib.error.URLError, TimeoutError, NoMirrorError) as error:
         raise builds.BuildError(f"the source of busybox cannot be had from {SOURCE}: {error}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != SOURCE_SHA256:
