@@ -12,6 +12,7 @@ import asyncio
 import logging
 import socket
 import time
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ from kubelet.views import AgentFacts, AgentOperatorView, AgentView, HealthChecks
 
 logger = logging.getLogger(__name__)
 
+TLS_READ_BYTES = 64 * 1024
+"""What a TLS connection reads at once. asyncio's 256 KiB would be in use for each of a dozen connections."""
+
 FLUSH_SECONDS = 2.0
 """At the end, statuses that are under way get this long to reach the API server."""
 
@@ -44,6 +48,7 @@ class AgentError(Exception):
 
 async def serve(options: Options, stop: asyncio.Event) -> None:
     """Run the agent until `stop`. Raises AgentError for what the operator has to mend first."""
+    SSLProtocol.max_size = TLS_READ_BYTES
     embedded = embedded_dockershim(options)
     name = node_name(options)
     metrics = KubeletMetrics(name)

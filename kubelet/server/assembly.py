@@ -13,7 +13,7 @@ from kubelet.metrics import KubeletMetrics
 from kubelet.server.authentication import Authenticator, ReviewClient
 from kubelet.server.authorization import AlwaysAllow, AlwaysDeny, Authorizer, SubjectAccessReviews
 from kubelet.server.handlers import Handlers
-from kubelet.server.selfsigned import ensure_self_signed
+from kubelet.server.selfsigned import ensure_self_signed_apart
 from kubelet.server.server import KubeletServer
 from kubelet.server.settings import AUTHORIZATION_ALWAYS_ALLOW, ServerSettings, TLSSettings
 from kubelet.server.stats import StatsProvider
@@ -61,7 +61,7 @@ def tls_settings(
     else:
         if config.server_tls_bootstrap:
             logger.warning("serverTLSBootstrap: no certificate was issued yet, ours is served missing=%s", rotated)
-        pair = ensure_self_signed(Path(flags.cert_dir), hostname, addresses)
+        pair = ensure_self_signed_apart(Path(flags.cert_dir), hostname, addresses)
     return TLSSettings(
         *pair, client_ca_file=config.authentication.x509.client_ca_file, min_version=config.tls_min_version,
         cipher_suites=config.tls_cipher_suites,

@@ -4,12 +4,15 @@ Used when neither certificate files nor serverTLSBootstrap are configured. Names
 clients that trust it (metrics-server with it as its CA) can verify it; made again when it is about to expire or when
 the node's names changed. Files that somebody else put there are never replaced.
 
-`cryptography` is slow to import: this module imports it only when a certificate has to be read or made.
+`cryptography` is needed at the start alone and would stay with 8 MB of memory: the agent has this done in a process of
+its own (`python -m kubelet.server.selfsigned CERT_DIR HOSTNAME [ADDRESS…]`).
 """
 
 import ipaddress
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +26,24 @@ logger = logging.getLogger(__name__)
 
 CERT_NAME, KEY_NAME = "kubelet.crt", "kubelet.key"
 LIFE = timedelta(days=365)
+MAKE_SECONDS = 30.0
 _RENEW_BEFORE = timedelta(days=30)
 _ISSUER_MARK = "-ca@"
+
+
+def ensure_self_signed_apart(cert_dir: Path, hostname: str, addresses: Sequence[str]) -> tuple[Path, Path]:
+    """`ensure_self_signed` in a process of its own. Blocking. Raises OSError."""
+    command = [sys.executable, "-m", "kubelet.server.selfsigned", str(cert_dir), hostname, *addresses]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    try:
+        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=MAKE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise OSError(f"{cert_dir}: the serving certificate was not made within {MAKE_SECONDS:g} s") from None
+    if made.returncode:
+        raise OSError(made.stderr.strip().rpartition("\n")[2] or f"{cert_dir}: no serving certificate was made")
+    if made.stdout:
+        logger.info("%s", made.stdout.strip())
+    return cert_dir / CERT_NAME, cert_dir / KEY_NAME
 
 
 def ensure_self_signed(
@@ -151,3 +170,18 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
+
+
+def main(arguments: Sequence[str]) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    cert_dir, hostname, *addresses = arguments
+    try:
+        ensure_self_signed(Path(cert_dir), hostname, addresses)
+    except OSError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the answer to the agent
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

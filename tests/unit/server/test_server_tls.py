@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -10,7 +11,7 @@ from cryptography import x509
 
 from kubelet.server.authentication import Authenticator
 from kubelet.server.authorization import Attributes
-from kubelet.server.selfsigned import ensure_self_signed
+from kubelet.server.selfsigned import ensure_self_signed, ensure_self_signed_apart
 from kubelet.server.settings import TLSSettings
 from kubelet.server.tls import ReloadingContext, TLSError, build_context
 
@@ -179,3 +180,14 @@ def test_a_certificate_that_somebody_else_put_there_is_kept(tmp_path, authority)
     (tmp_path / "kubelet.key").write_bytes(pair[1].read_bytes())
     ensure_self_signed(tmp_path, "node-1", ["10.0.0.5"])
     assert (tmp_path / "kubelet.crt").read_bytes() == pair[0].read_bytes()
+
+
+def test_a_certificate_is_made_in_a_process_of_its_own(tmp_path: Path) -> None:
+    pair = ensure_self_signed_apart(tmp_path / "pki", "node-1", ["10.0.0.1"])
+    assert pair == ensure_self_signed(tmp_path / "pki", "node-1", ["10.0.0.1"])
+    written = pair[0].read_bytes()
+    assert ensure_self_signed_apart(tmp_path / "pki", "node-1", ["10.0.0.1"]) == pair
+    assert pair[0].read_bytes() == written
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        ensure_self_signed_apart(tmp_path / "file", "node-1", [])
