@@ -31,8 +31,10 @@ $(STAMP): requirements.lock pyproject.toml dockershim/pause/pause.c dockershim/p
 	@echo "setup: virtual environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit("setup: Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else 0'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# Compiled once: what every start would compile anew where Python may not write bytecode costs time and memory.
+	@$(BIN)/python -m compileall -q cri dockershim kubelet pleg probes gc
 	@touch $@
 
 venv: host-run $(STAMP)
