@@ -237,7 +237,8 @@ class Agent:
     def _make_loop(self) -> None:
         """Sources in front, housekeeping behind."""
         config, syscalls = self.options.config, LinuxSyscalls()
-        self.config = PodConfig(pod_sources(config, self.node_name, self.clients.api), self.recorder)
+        listed = self.node_reflector.synced if self.node_reflector else None
+        self.config = PodConfig(pod_sources(config, self.node_name, self.clients.api, listed), self.recorder)
         self.collection = GarbageCollection(
             self.clients.runtime, self.clients.images,
             CollectionFacts(self.config, self.pods, self.workers, self.volumes), self.recorder,

@@ -1,6 +1,7 @@
 """Small pieces of the agent: settings out of the configuration, facts for the collector, sources and clean-up. Each
 translates between two rooms' words."""
 
+import asyncio
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -91,8 +92,11 @@ class CollectionFacts:
         return [pod for pod in self._pods.pods() if not self._workers.is_terminated(pod_uid(pod))]
 
 
-def pod_sources(config: KubeletConfiguration, node_name: str, api: ApiClient | None) -> list[PodSource]:
-    """Where this node's pods come from, as configured."""
+def pod_sources(
+    config: KubeletConfiguration, node_name: str, api: ApiClient | None, node_listed: asyncio.Event | None
+) -> list[PodSource]:
+    """Where this node's pods come from, as configured. Those of the API server come once its Node is `node_listed`:
+    they are admitted by its labels."""
     sources: list[PodSource] = []
     if config.static_pod_path:
         sources.append(DirectorySource(config.static_pod_path, node_name, period=float(config.file_check_frequency)))
@@ -102,7 +106,7 @@ def pod_sources(config: KubeletConfiguration, node_name: str, api: ApiClient | N
             period=float(config.http_check_frequency),
         ))
     if api is not None:
-        sources.append(ApiServerSource(api, node_name))
+        sources.append(ApiServerSource(api, node_name, ready=node_listed))
     return sources
 
 

@@ -122,8 +122,8 @@ class NodeManager:
 
     def node(self) -> Node:
         """The node: the API server's labels and spec where there is one, and the status as last computed."""
-        listed = self._around.listed()
-        if listed is None or listed.metadata.uid not in ("", self._node.metadata.uid):
+        listed, own_uid = self._around.listed(), self._node.metadata.uid
+        if listed is None or (own_uid and listed.metadata.uid not in ("", own_uid)):
             return self._node
         return msgspec.structs.replace(listed, status=self._node.status)
 
@@ -175,6 +175,10 @@ class NodeManager:
                 if facts != self._facts:
                     self._facts = facts
                     self.wake()
+                if not self.known.is_set():
+                    # Registration may take its time, and pods are admitted by what the node has from here on: those
+                    # that run already would be refused by a node that has nothing yet.
+                    self._node = self._initial()[0]
                 self.known.set()
             await asyncio.sleep(MACHINE_SECONDS if self._facts else 1.0)
 

@@ -138,6 +138,17 @@ async def test_a_restart_does_not_flip_a_ready_node():
     assert "NodeNotReady" not in world.reasons()
 
 
+async def test_pods_are_admitted_by_what_the_node_has_before_it_is_registered():
+    """After a restart of the agent, pods that run may be listed sooner than the API server has answered the node."""
+    listed = ready_node()
+    world = World(FakeCluster(), NodeSurroundings(listed=lambda: listed))
+    world.cluster.failures = [UnreachableError("refused")] * 100
+    async with world.running():
+        assert not world.manager.registered.is_set()
+        assert world.manager.node().status.allocatable["pods"] == "110"
+        assert world.manager.node().metadata.labels["mine"] == "1"
+
+
 async def test_a_runtime_that_stays_away_is_told_after_the_grace():
     cluster = FakeCluster()
     cluster.put(NODE_PATH, ready_node())
