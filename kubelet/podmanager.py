@@ -58,14 +58,6 @@ class PodManager:
         pod = self._pods.get(uid) if uid else None
         return pod if pod is not None and is_static(pod) else None
 
-    def uid_for_status(self, uid: PodUID) -> PodUID | None:
-        """The UID under which the API server knows the pod: a static pod's mirror's, None while it has none."""
-        pod = self._pods.get(uid)
-        if pod is None or not is_static(pod):
-            return uid
-        mirror = self.mirror_of(pod)
-        return pod_uid(mirror) if mirror else None
-
     def orphaned_mirrors(self) -> list[Pod]:
         """Mirrors whose static pod is gone: to be deleted from the API server."""
         return [mirror for mirror in self._mirrors.values() if self.static_of(mirror) is None]

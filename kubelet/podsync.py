@@ -116,7 +116,6 @@ class _Memory:
 
     acted_at: float = 0.0
     reasons: Reasons = field(default_factory=dict)
-    last: PodRuntimeStatus | None = None
 
 
 class PodSync:
@@ -168,7 +167,7 @@ class PodSync:
         if outcome.acted or outcome.errors:
             await self._publish_outcome(pod, memory, interrupt)
         if outcome.errors:
-            raise PodSyncError("; ".join(outcome.errors), self._retry_at(outcome))
+            raise PodSyncError("; ".join(outcome.errors), outcome.retry_at)
         return Synced(again_in=self._seconds_to_deadline(pod))
 
     async def _runtime_status(self, pod: Pod, memory: _Memory, interrupt: Interrupt) -> PodRuntimeStatus:
@@ -243,9 +242,6 @@ class PodSync:
             pod, await self._do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=None)
         )
 
-    def _retry_at(self, outcome: SyncOutcome) -> float | None:
-        return outcome.retry_at
-
     # SyncTerminatingPod.
 
     async def sync_terminating(self, work: PodWork, interrupt: Interrupt) -> None:
@@ -256,7 +252,6 @@ class PodSync:
             status = await do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=work.verdict)
             do.statuses.set(pod, status)
             do.probes.stop_liveness_and_startup(uid)
-        memory.last = runtime
         self._step(uid, "stopping containers")
         try:
             await self._kill(pod, runtime, work.grace_seconds, interrupt)
