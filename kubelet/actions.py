@@ -4,9 +4,11 @@
 
 Meaning follows pkg/kubelet/kuberuntime (computePodActions, computeInitContainerActions) and container/helpers.go; the
 plan is data with a reason per item, so that it can be explained, tested and shown before it is carried out.
+
+A pod that is restarted in place (RestartAllContainers, KEP-5532) is planned in two steps: first all its containers
+leave the runtime, the sandbox stays; then it is planned for as a pod of which nothing has run yet.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Protocol
@@ -15,6 +17,8 @@ from kubelet.api.meta import AnyContainer, is_sidecar
 from kubelet.api.types import Container, Pod
 from kubelet.containerspec import container_hash
 from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID, SandboxStatus
+
+RESTART_ALL_CONTAINERS = "RestartAllContainers"
 
 
 class ProbeVerdicts(Protocol):
@@ -32,6 +36,7 @@ class KillReason(StrEnum):
     LIVENESS = "LivenessProbe"
     STARTUP = "StartupProbe"
     UNKNOWN = "Unknown"
+    RESTART_ALL = "RestartAllContainers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,19 @@ class ContainerKill:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerReset:
+    """One container to take out of the runtime, its logs kept; `kill`: it has to be stopped first."""
+
+    id: ContainerID
+    name: str
+    kill: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PodActions:
-    """The plan for one pod. `kill_pod` stops everything and the sandbox first; containers are indices into the spec."""
+    """The plan for one pod. `kill_pod` stops everything and the sandbox first; containers are indices into the spec.
+
+    `to_reset` is in order: what made the pod restart goes last, so that the cause is known until all else has gone."""
 
     kill_pod: bool = False
     create_sandbox: bool = False
@@ -56,6 +72,7 @@ class PodActions:
     regular_to_start: tuple[int, ...] = ()
     ephemeral_to_start: tuple[int, ...] = ()
     to_kill: tuple[ContainerKill, ...] = ()
+    to_reset: tuple[ContainerReset, ...] = ()
     why: str = ""
 
     @property
@@ -63,7 +80,7 @@ class PodActions:
         """Nothing to do: the pod is as it should be."""
         return not (
             self.kill_pod or self.create_sandbox or self.init_to_start or self.regular_to_start
-            or self.ephemeral_to_start or self.to_kill
+            or self.ephemeral_to_start or self.to_kill or self.to_reset
         )
 
 
@@ -76,13 +93,19 @@ class _Draft:
     kill_pod: bool = False
 
 
-def compute_pod_actions(pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVerdicts) -> PodActions:
-    """The plan for a pod that should be running. Deleted pods are not planned for: their worker kills them."""
+def compute_pod_actions(
+    pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVerdicts, *, restart_all: bool = False
+) -> PodActions:
+    """The plan for a pod that should be running. Deleted pods are not planned for: their worker kills them.
+
+    `restart_all`: the pod's status says that all its containers are being restarted."""
     change = sandbox_change(pod, runtime.sandboxes)
     plan = PodActions(
         kill_pod=change.needed, create_sandbox=change.needed, sandbox_id=change.sandbox_id, attempt=change.attempt,
         why=change.why,
     )
+    if restart_all:
+        return replace(plan, to_reset=_resets(pod, runtime), why=change.why or "all containers are restarted")
     if change.needed:
         return _fresh_start(pod, runtime, plan)
     plan = replace(plan, ephemeral_to_start=tuple(
@@ -135,6 +158,18 @@ def _fresh_start(pod: Pod, runtime: PodRuntimeStatus, plan: PodActions) -> PodAc
     if pod.spec.init_containers:
         return replace(plan, init_to_start=(0,))
     return replace(plan, regular_to_start=to_start)
+
+
+def _resets(pod: Pod, runtime: PodRuntimeStatus) -> tuple[ContainerReset, ...]:
+    """Every instance of every container but ephemeral ones: regular before init ones, the causes after the others."""
+    causes: list[ContainerReset] = []
+    others: list[ContainerReset] = []
+    for container in (*pod.spec.containers, *pod.spec.init_containers):
+        for status in (found for found in runtime.containers if found.name == container.name):
+            ended = status.state is RunState.EXITED
+            is_cause = ended and rule_action(container, status.exit_code) == RESTART_ALL_CONTAINERS
+            (causes if is_cause else others).append(ContainerReset(status.id, status.name, kill=not ended))
+    return (*others, *causes)
 
 
 def _plan_regular_containers(
@@ -315,10 +350,8 @@ def should_restart(pod: Pod, container: Container, status: ContainerStatus | Non
 
 def restarts_after(pod: Pod, container: Container, exit_code: int) -> bool:
     """Whether an exit with this code leads to a restart: rules first, then the container's policy, then the pod's."""
-    for rule in container.restart_policy_rules:
-        codes = rule.exit_codes
-        if codes and _matches(codes.operator, codes.values, exit_code):
-            return rule.action in ("Restart", "RestartAllContainers")
+    if rule_action(container, exit_code) in ("Restart", RESTART_ALL_CONTAINERS):
+        return True
     match _policy(pod, container):
         case "Never":
             return False
@@ -327,8 +360,13 @@ def restarts_after(pod: Pod, container: Container, exit_code: int) -> bool:
     return True
 
 
-def _matches(operator: str, values: Iterable[int], exit_code: int) -> bool:
-    return (exit_code in values) == (operator == "In")
+def rule_action(container: Container, exit_code: int) -> str:
+    """What the first of the container's restart rules that this exit code matches asks for; empty for none."""
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes and codes.operator in ("In", "NotIn") and (exit_code in codes.values) == (codes.operator == "In"):
+            return rule.action
+    return ""
 
 
 def restarts_on_failure(pod: Pod) -> bool:

@@ -26,6 +26,7 @@ from kubelet.executor.kill import Killer, KillError
 from kubelet.executor.sync import PodExecutor, SyncOutcome
 from kubelet.paths import pod_dir
 from kubelet.podmanager import PodManager
+from kubelet.podstatus import restartall
 from kubelet.podworkers import Interrupt, PodSyncError, PodWork, Synced, UpdateKind, Verdict
 from kubelet.timeline import Stage, Timeline
 from kubelet.volumes import MountError
@@ -153,7 +154,7 @@ class PodSync:
         await self._prepare(pod, uid, interrupt)
         self._step(uid, "starting containers")
         do.probes.add_pod(pod)
-        actions = compute_pod_actions(pod, runtime, do.probes)
+        actions = compute_pod_actions(pod, runtime, do.probes, restart_all=restartall.is_under_way(status))
         interrupt.check()
         acted_at = memory.acted_at
         try:
@@ -168,6 +169,8 @@ class PodSync:
             await self._publish_outcome(pod, memory, interrupt)
         if outcome.errors:
             raise PodSyncError("; ".join(outcome.errors), outcome.retry_at)
+        if actions.to_reset:
+            return Synced(again_in=0.0)  # all containers have gone: start them
         return Synced(again_in=self._seconds_to_deadline(pod))
 
     async def _runtime_status(self, pod: Pod, memory: _Memory, interrupt: Interrupt) -> PodRuntimeStatus:

@@ -18,7 +18,7 @@ from typing import Protocol
 from cri.client import RuntimeClient
 from cri.errors import CriError, NotFoundError
 from cri.v1 import api_pb2 as cri
-from kubelet.actions import PodActions
+from kubelet.actions import KillReason, PodActions
 from kubelet.api.meta import ContainerKind, formatted, is_sidecar, pod_reference, pod_uid
 from kubelet.api.types import Pod
 from kubelet.containerspec import ContainerConfigError
@@ -101,7 +101,10 @@ class PodExecutor:
         """Do what the plan says. Failures of containers are in the outcome; raises SyncInterruptedError."""
         outcome = SyncOutcome(
             acted=not actions.empty,
-            killed=bool(actions.to_kill or (actions.kill_pod and (runtime.sandboxes or runtime.containers))),
+            killed=bool(
+                actions.to_kill or actions.to_reset
+                or (actions.kill_pod and (runtime.sandboxes or runtime.containers))
+            ),
         )
         if actions.create_sandbox and actions.sandbox_id:
             self._recorder.event(
@@ -148,6 +151,14 @@ class PodExecutor:
                 await self._killer.kill_container(
                     pod, status, message=kill.message, reason=kill.reason, pod_ip=pod_ip
                 )
+        for reset in actions.to_reset:
+            interrupt.check()
+            status = runtime.container_by_id(reset.id)
+            if status is not None and reset.kill:
+                await self._killer.kill_container(
+                    pod, status, message="killing", reason=KillReason.RESTART_ALL, grace_override=0, pod_ip=pod_ip
+                )
+            await self._runtime.RemoveContainer(cri.RemoveContainerRequest(container_id=reset.id))
 
     async def stop_sandboxes(self, runtime: PodRuntimeStatus) -> None:
         """Stop every sandbox that the pod has, ready or not: a failed tear-down is repeated. Raises KillError."""

@@ -4,33 +4,38 @@ All containers are stopped and removed from the runtime, so their end has to be 
 Source: pkg/kubelet/container/helpers.go (ShouldAllContainersRestart, AllContainersRestartCleanedUp).
 """
 
+from kubelet.actions import RESTART_ALL_CONTAINERS, rule_action
 from kubelet.api.types import Container, ContainerStatus, Pod, PodCondition, PodStatus
 from kubelet.podstatus import conditions
 from pleg.state import PodRuntimeStatus, RunState
 
 RESTARTING_ALL_CONTAINERS = "RestartingAllContainers"
-_ACTION = "RestartAllContainers"
 
 
 def could_restart(pod: Pod) -> bool:
     """Whether any rule of the pod asks for it."""
     return any(
-        rule.action == _ACTION
+        rule.action == RESTART_ALL_CONTAINERS
         for container in (*pod.spec.init_containers, *pod.spec.containers) for rule in container.restart_policy_rules
     )
 
 
+def is_under_way(status: PodStatus) -> bool:
+    """Whether this status says that a restart has begun and is not over."""
+    found = conditions.find(status.conditions, conditions.ALL_CONTAINERS_RESTARTING)
+    return found is not None and found.status == "True"
+
+
 def is_restarting(pod: Pod, runtime: PodRuntimeStatus, previous: PodStatus) -> bool:
     """A restart has begun, or a container has just ended in a way that begins one."""
-    before = conditions.find(previous.conditions, conditions.ALL_CONTAINERS_RESTARTING)
-    if before is not None and before.status == "True":
+    if is_under_way(previous):
         return True
     if not could_restart(pod):
         return False
     known = {status.name: status for status in (*previous.init_container_statuses, *previous.container_statuses)}
     for container in (*pod.spec.init_containers, *pod.spec.containers):
         code = _exit_code(container, runtime, known.get(container.name))
-        if code is not None and _rule_action(container, code) == _ACTION:
+        if code is not None and rule_action(container, code) == RESTART_ALL_CONTAINERS:
             return True
     return False
 
@@ -39,19 +44,10 @@ def _exit_code(container: Container, runtime: PodRuntimeStatus, previous: Contai
     current = runtime.container(container.name)
     if current is None or current.state is not RunState.EXITED:
         return None
-    if _rule_action(container, current.exit_code) == _ACTION:
+    if rule_action(container, current.exit_code) == RESTART_ALL_CONTAINERS:
         return current.exit_code
     terminated = previous.state.terminated if previous and previous.state else None
     return terminated.exit_code if terminated else current.exit_code
-
-
-def _rule_action(container: Container, exit_code: int) -> str:
-    """The action of the first rule that the exit code matches."""
-    for rule in container.restart_policy_rules:
-        codes = rule.exit_codes
-        if codes and (exit_code in codes.values) == (codes.operator == "In"):
-            return rule.action
-    return ""
 
 
 def condition(pod: Pod, runtime: PodRuntimeStatus, previous: PodStatus, phase: str) -> PodCondition:
