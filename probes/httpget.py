@@ -3,7 +3,7 @@
 Its own small HTTP/1.1 client, because the rules are unlike a browser's or a library's: no connection is kept, no proxy
 asked, no certificate checked, nothing compressed, redirects followed within the host only, at most ten; a redirect that
 leads elsewhere is a success with a warning. At most 10 KiB of a body are read, and a failure's text never contains them
-(kubernetes#99425).
+(kubernetes#99425). Lifecycle hooks send the same request by `send_get`, and take any answer.
 """
 
 import asyncio
@@ -27,11 +27,19 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-class _ProtocolError(Exception):
+class HttpGetError(Exception):
+    """No response; the text says why, in Go's words."""
+
+
+class PlainAnswerError(HttpGetError):
+    """An HTTPS request was answered in plain HTTP."""
+
+
+class _ProtocolError(HttpGetError):
     """No response that could be understood."""
 
 
-class _BodyError(Exception):
+class _BodyError(HttpGetError):
     """The response began and did not end well."""
 
 
@@ -49,11 +57,12 @@ class _Request:
     host: str
     """The Host header that the probe asks for; empty: the URL's."""
     referer: str = ""
+    agent: str = USER_AGENT
 
     def encode(self) -> bytes:
         lines = [f"GET {target(self.url)} HTTP/1.1", f"Host: {self.host or self.url.netloc}"]
         names = {name for name, _ in self.headers}
-        agents = [value for name, value in self.headers if name == "User-Agent"] or [USER_AGENT]
+        agents = [value for name, value in self.headers if name == "User-Agent"] or [self.agent]
         if agents[0]:
             lines.append(f"User-Agent: {agents[0]}")
         accepts = [value for name, value in self.headers if name == "Accept"]
@@ -93,18 +102,35 @@ def target(url: SplitResult) -> str:
     return f"{path}?{query}" if query else path
 
 
-async def probe_http(handler: HttpHandler, pod_ip: str, timeout: float) -> Answer:
-    url = probe_url(handler, pod_ip)
+def _request(handler: HttpHandler, pod_ip: str, agent: str) -> _Request:
+    """Raises _ProtocolError for headers that cannot be sent."""
     headers = tuple((canonical(name), value) for name, value in handler.headers)
     for name, value in headers:
         if not _TOKEN.fullmatch(name) or any(char in value for char in "\r\n\0"):
-            text = f'Get "{urlunsplit(url)}": net/http: invalid header field "{name}"'
-            return Answer(Outcome.FAILURE, text)
+            raise _ProtocolError(f'net/http: invalid header field "{name}"')
     host = next((value for name, value in headers if name == "Host"), "")
+    return _Request(probe_url(handler, pod_ip), headers, host, agent=agent)
+
+
+async def send_get(handler: HttpHandler, pod_ip: str, agent: str) -> None:
+    """Send the request and read the answer, whatever it says; takes as long as the peer does. Raises HttpGetError."""
+    url = probe_url(handler, pod_ip)
     state = _Progress(url)
     try:
+        await _follow(_request(handler, pod_ip, agent), state)
+    except _BodyError:
+        return  # there was an answer, and nobody asks what it says
+    except PlainAnswerError as error:
+        raise PlainAnswerError(f'Get "{urlunsplit(state.url)}": {error}') from None
+    except (DialError, _ProtocolError) as error:
+        raise HttpGetError(f'Get "{urlunsplit(state.url)}": {error}') from None
+
+
+async def probe_http(handler: HttpHandler, pod_ip: str, timeout: float) -> Answer:
+    state = _Progress(probe_url(handler, pod_ip))
+    try:
         async with asyncio.timeout(timeout):
-            return _judge(await _follow(_Request(url, headers, host), state))
+            return _judge(await _follow(_request(handler, pod_ip, USER_AGENT), state))
     except TimeoutError:
         if state.reading_body:
             error = "context deadline exceeded (Client.Timeout or context cancellation while reading body)"
@@ -113,7 +139,7 @@ async def probe_http(handler: HttpHandler, pod_ip: str, timeout: float) -> Answe
         return Answer(Outcome.FAILURE, f'Get "{urlunsplit(state.url)}": {text}', timed_out=True)
     except _BodyError as error:
         return Answer(Outcome.FAILURE, error=str(error))
-    except (DialError, _ProtocolError) as error:
+    except (DialError, HttpGetError) as error:
         return Answer(Outcome.FAILURE, f'Get "{urlunsplit(state.url)}": {error}')
 
 
@@ -148,7 +174,7 @@ async def _follow(request: _Request, state: _Progress) -> _Response:
             state.url = url
             raise _ProtocolError(f'unsupported protocol scheme "{url.scheme}"')
         referer = "" if (request.url.scheme, url.scheme) == ("https", "http") else urlunsplit(request.url)
-        request = _Request(url, first.headers, "" if absolute.scheme else first.host, referer)
+        request = _Request(url, first.headers, "" if absolute.scheme else first.host, referer, first.agent)
     state.url = request.url
     raise _ProtocolError("stopped after 10 redirects")
 
@@ -197,7 +223,7 @@ async def _open(
     except ssl.SSLError as error:
         twin.close()
         if "WRONG_VERSION_NUMBER" in (error.reason or ""):
-            raise _ProtocolError("http: server gave HTTP response to HTTPS client") from None
+            raise PlainAnswerError("http: server gave HTTP response to HTTPS client") from None
         raise _ProtocolError(f"tls: {error.reason or error}") from None
     except BaseException:
         twin.close()

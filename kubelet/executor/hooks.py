@@ -1,28 +1,29 @@
 """Lifecycle hooks: postStart and preStop by exec, httpGet or sleep (pkg/kubelet/lifecycle/handlers.go).
 
 An HTTPS hook that is answered in plain HTTP is tried again with HTTP and told about in an event, because clusters
-carry such hooks from the time when the scheme was ignored.
+carry such hooks from the time when the scheme was ignored. Any answer to an HTTP hook is a success, and one that takes
+minutes (a server that drains) is waited for. The API knows tcpSocket hooks as well, and says that they fail.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 from cri.errors import CriError
 from cri.v1 import api_pb2 as cri
-from kubelet.api.meta import AnyContainer, ContainerKind, container_field_path, pod_reference
+from kubelet.api.meta import AnyContainer, pod_reference
 from kubelet.api.types import HTTPGetAction, IntOrString, LifecycleHandler, Pod
 from kubelet.events import EventRecorder
 from kubelet.version import KUBERNETES_VERSION
-
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
+from probes import HttpHandler
+from probes.dial import join_host_port
+from probes.httpget import HttpGetError, PlainAnswerError, canonical, send_get
 
 logger = logging.getLogger(__name__)
 
 USER_AGENT = "kube-lifecycle/" + ".".join(KUBERNETES_VERSION.lstrip("v").split(".")[:2])
-HTTP_TIMEOUT_SECONDS = 30.0
 OUTPUT_CAP = 10 * 1024
 
 
@@ -46,7 +47,8 @@ async def run_hook(
     elif handler.sleep is not None:
         await asyncio.sleep(handler.sleep.seconds)
     else:
-        raise HookError("invalid handler: it names neither exec, httpGet nor sleep")
+        known = "it names neither exec, httpGet nor sleep"
+        raise HookError(f"invalid handler: {'tcpSocket is not supported in hooks' if handler.tcp_socket else known}")
 
 
 async def _run_exec(runtime: HookRuntime, container_id: str, name: str, command: tuple[str, ...]) -> None:
@@ -62,42 +64,32 @@ async def _run_exec(runtime: HookRuntime, container_id: str, name: str, command:
 async def _run_http(
     recorder: EventRecorder, pod: Pod, container: AnyContainer, action: HTTPGetAction, pod_ip: str
 ) -> None:
-    # aiohttp costs start-up time and memory that a node without HTTP hooks need not pay.
-    import aiohttp
-
-    host = action.host or pod_ip
-    if not host:
+    if not (action.host or pod_ip):
         raise HookError("the pod has no IP address to send the HTTP hook to")
-    port = resolve_port(action.port, container)
-    headers = {"User-Agent": USER_AGENT, "Accept": "*/*"} | {item.name: item.value for item in action.http_headers}
-    scheme = (action.scheme or "HTTP").lower()
-    path = action.path if action.path.startswith("/") else f"/{action.path}"
-    netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    connector = aiohttp.TCPConnector(ssl=False, force_close=True)
-    timeout = aiohttp.ClientTimeout(total=HTTP_TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        try:
-            await _get(session, f"{scheme}://{netloc}{path}", headers)
-        except aiohttp.ClientSSLError as error:
-            if scheme != "https":
-                raise HookError(f"HTTP hook to {netloc} failed: {error}") from None
-            plain = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-            try:
-                await _get(session, f"http://{netloc}{path}", plain)
-            except aiohttp.ClientError as fallback:
-                raise HookError(f"HTTP hook to {netloc} failed: {fallback}") from None
-            recorder.event(
-                pod_reference(pod, container_field_path(ContainerKind.REGULAR, container.name)), "Warning",
-                "LifecycleHTTPFallback",
-                f"request to HTTPS lifecycle hook got HTTP response, retry with HTTP succeeded: {error}",
-            )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise HookError(f"HTTP hook to {netloc} failed: {error or type(error).__name__}") from None
+    handler = HttpHandler(
+        resolve_port(action.port, container), action.path or "/", (action.scheme or "HTTP").lower(), action.host,
+        tuple((item.name, item.value) for item in action.http_headers),
+    )
+    try:
+        await send_get(handler, pod_ip, USER_AGENT)
+    except PlainAnswerError:
+        await _run_plain(recorder, pod, handler, pod_ip)
+    except HttpGetError as error:
+        raise HookError(f"HTTP hook failed: {error}") from None
 
 
-async def _get(session: "ClientSession", url: str, headers: dict[str, str]) -> None:
-    async with session.get(url, headers=headers) as response:
-        await response.content.read(OUTPUT_CAP)
+async def _run_plain(recorder: EventRecorder, pod: Pod, handler: HttpHandler, pod_ip: str) -> None:
+    """The hook again, over plain HTTP, where a credential must not go."""
+    headers = tuple((name, value) for name, value in handler.headers if canonical(name) != "Authorization")
+    try:
+        await send_get(replace(handler, scheme="http", headers=headers), pod_ip, USER_AGENT)
+    except HttpGetError as error:
+        raise HookError(f"HTTP hook failed: {error}") from None
+    address = join_host_port(handler.host or pod_ip, handler.port)
+    recorder.event(
+        pod_reference(pod), "Warning", "LifecycleHTTPFallback",
+        f"request to HTTPS lifecycle hook {address} got HTTP response, retry with HTTP succeeded",
+    )
 
 
 def resolve_port(port: IntOrString, container: AnyContainer) -> int:
