@@ -77,12 +77,15 @@ def _regular_container_active(pod: Pod, runtime: PodRuntimeStatus) -> bool:
 
 
 def _phase_and_reason(pod: Pod, previous: PodStatus, context: StatusContext, computed: str) -> tuple[str, str, str]:
+    # Nobody leaves a terminal phase: what was said of it stands. As long as the API server has not heard of it, the
+    # node may have a better reason for the failure (a preemption became an eviction).
+    verdict = context.verdict
+    open_ended = not any(conditions.is_terminal(phase) for phase in (pod.status.phase, previous.phase))
+    if verdict and (open_ended or (verdict.phase == previous.phase and not conditions.is_terminal(pod.status.phase))):
+        return verdict.phase, verdict.reason, verdict.message
     for known in (previous, pod.status):
-        # Nobody leaves a terminal phase: what was said of it stands.
         if conditions.is_terminal(known.phase):
             return known.phase, known.reason or pod.status.reason, known.message or pod.status.message
-    if context.verdict is not None:
-        return context.verdict.phase, context.verdict.reason, context.verdict.message
     if computed == previous.phase:
         # The reason belongs to the phase.
         return computed, previous.reason or pod.status.reason, previous.message or pod.status.message
@@ -116,10 +119,9 @@ def _of_others(pod: Pod) -> tuple[PodCondition, ...]:
 
 
 def _disruption(pod: Pod, previous: PodStatus, context: StatusContext) -> PodCondition | None:
-    """DisruptionTarget of a pod that the node ends for its own sake; once set it stays."""
-    before = conditions.find(previous.conditions, conditions.DISRUPTION_TARGET)
-    if before is not None or context.verdict is None or not context.verdict.disruption_reason:
-        return before
+    """DisruptionTarget of a pod that the node ends for its own sake; once set it stays, with the last reason."""
+    if context.verdict is None or not context.verdict.disruption_reason:
+        return conditions.find(previous.conditions, conditions.DISRUPTION_TARGET)
     return PodCondition(
         type=conditions.DISRUPTION_TARGET, status="True", reason=context.verdict.disruption_reason,
         message=context.verdict.message, observed_generation=pod.metadata.generation or None,

@@ -7,7 +7,11 @@
                                                  (volumes, cgroups and the API object are gone)
 
 A pod that is first seen in a terminal phase with nothing running starts in TERMINATED. A runtime pod without a spec
-(an orphan) is only ever TERMINATING. Meaning and grace rules follow pkg/kubelet/pod_workers.go.
+(an orphan) is only ever TERMINATING. A static pod that still waits for its namesake to end when it is told to end
+itself is FINISHED at once (`abandoned`): nobody may take its end for that of the one that runs.
+
+Of several kills the shortest grace counts, and the word of the last one: a preemption may yet become an eviction.
+Meaning and grace rules follow pkg/kubelet/pod_workers.go.
 """
 
 from dataclasses import dataclass, replace
@@ -83,8 +87,8 @@ class PodWork:
     grace_seconds: int | None = None
     verdict: Verdict | None = None
     restart_requested: bool = False
-    synced: bool = False
-    """At least one sync has been started."""
+    started: bool = False
+    """At least one step has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def observe(work: PodWork | None, update: PodUpdate, nothing_runs: bool = False)
     if newer.phase is WorkPhase.TERMINATING:
         grace = effective_grace(newer.pod, work.grace_seconds, update.kill)
         shortened = work.grace_seconds is not None and grace != work.grace_seconds
-        verdict = work.verdict or (update.kill.verdict if update.kill else None)
+        verdict = (update.kill.verdict if update.kill else None) or work.verdict
         newer = replace(newer, grace_seconds=grace, verdict=verdict)
         return Transition(newer, interrupt=shortened or work.phase is WorkPhase.SYNC)
     return Transition(newer)
@@ -157,6 +161,14 @@ def effective_grace(pod: Pod, current: int | None, kill: KillOptions | None) -> 
         own = pod.spec.termination_grace_period_seconds
         asked = [DEFAULT_GRACE_SECONDS if own is None else own]
     return max(MINIMUM_GRACE_SECONDS, min(asked))
+
+
+def abandoned(work: PodWork, nothing_runs: bool) -> PodWork:
+    """The work of a static pod that has to end before its turn has come. What runs of it all the same, from before a
+    restart of the agent, is stopped as an orphan's would be."""
+    if nothing_runs:
+        return replace(work, phase=WorkPhase.FINISHED)
+    return replace(work, started=True, runtime_only=True, deleted=True)
 
 
 def sync_succeeded(work: PodWork, pod_is_terminal: bool) -> PodWork:

@@ -14,18 +14,26 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from kubelet.api.meta import PodUID, formatted, full_name, is_static, pod_key, pod_uid
 from kubelet.api.types import Pod
 from kubelet.podworkers.interrupt import Interrupt, SyncInterruptedError
-from kubelet.podworkers.machine import PodUpdate, PodWork, UpdateKind, WorkPhase, observe, sync_succeeded
+from kubelet.podworkers.machine import (
+    PodUpdate,
+    PodWork,
+    UpdateKind,
+    WorkPhase,
+    abandoned,
+    observe,
+    sync_succeeded,
+)
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10.0
-NETWORK_RETRY_SECONDS = 1.0
+NAMESAKE_RETRY_SECONDS = 1.0
 JITTER = 0.5
 
 
@@ -188,11 +196,11 @@ class PodWorkers:
     async def _run_worker(self, uid: PodUID, worker: Worker) -> None:
         while worker.work.phase is not WorkPhase.FINISHED:
             await self._wait_for_work(worker)
-            if worker.work.phase is WorkPhase.SYNC and not self._may_start(uid, worker.work):
-                worker.due_at = self._clock() + NETWORK_RETRY_SECONDS
+            if not self._has_its_turn(uid, worker):
                 continue
             kind, worker.pending = worker.pending or UpdateKind.SYNC, None
             worker.due_at = None
+            worker.work = replace(worker.work, started=True)
             await self._sync(worker, kind)
         self._leave_static_queue(uid, worker.work)
         self._on_finished(uid)
@@ -271,6 +279,18 @@ class PodWorkers:
 
     # Static pods of one full name run one at a time, in the order in which they came.
 
+    def _has_its_turn(self, uid: PodUID, worker: Worker) -> bool:
+        """False for a static pod that waits for a namesake; it waits on, or ends without having begun."""
+        work = worker.work
+        if work.started or work.phase is WorkPhase.TERMINATED or self._may_start(uid, work):
+            return True
+        if work.phase is WorkPhase.TERMINATING:
+            self._adopt(worker, abandoned(work, self._nothing_runs(uid)))
+            worker.news.set()
+        else:
+            worker.due_at = self._clock() + NAMESAKE_RETRY_SECONDS
+        return False
+
     def _may_start(self, uid: PodUID, work: PodWork) -> bool:
         if not is_static(work.pod):
             return True
@@ -287,10 +307,11 @@ class PodWorkers:
         if not is_static(work.pod):
             return
         queue = self._starting_static.get(full_name(work.pod), [])
+        was_first = queue[:1] == [uid]
         if uid in queue:
             queue.remove(uid)
         if not queue:
             self._starting_static.pop(full_name(work.pod), None)
-        for waiting in queue[:1]:
+        for waiting in queue[:1] if was_first else ():
             if worker := self._workers.get(waiting):
                 worker.news.set()

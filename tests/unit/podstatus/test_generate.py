@@ -76,6 +76,17 @@ def test_a_deadline_fails_the_pod_with_its_reason():
     assert (after.phase, after.reason, after.message) == ("Failed", verdict.reason, verdict.message)
 
 
+def test_a_preemption_may_become_an_eviction_until_the_api_server_has_heard_of_it():
+    preempted = Verdict("Failed", "Preempting", "Preempted in order to admit critical pod", "PreemptionByScheduler")
+    evicted = Verdict("Failed", "Evicted", "The node was low on resource: memory. ", "TerminationByKubelet")
+    first = generate(pod(), runtime(running()), verdict=preempted)
+    second = generate(pod(), runtime(running()), first, verdict=evicted)
+    assert (second.phase, second.reason) == ("Failed", "Evicted")
+    assert condition(second, "DisruptionTarget") == ("True", "TerminationByKubelet", evicted.message)
+    told = generate(pod(status=first), runtime(running()), first, verdict=evicted)
+    assert told.reason == "Preempting"
+
+
 def test_a_reason_goes_with_its_phase():
     before = PodStatus(phase="Pending", reason="Waiting", message="for something")
     assert generate(pod(), runtime(), before).reason == "Waiting"
@@ -167,8 +178,9 @@ def test_invariants_of_every_history(of, steps):
         status = generate(of, seen, previous, now=NOW + index, **context)
         assert status.phase in ("Pending", "Running", "Succeeded", "Failed")
         if is_terminal(previous.phase):
-            assert (status.phase, status.reason, status.message) == \
-                (previous.phase, previous.reason, previous.message)
+            verdict = context["verdict"]
+            says = verdict if verdict and verdict.phase == previous.phase else previous
+            assert (status.phase, status.reason, status.message) == (previous.phase, says.reason, says.message)
         ready = condition(status, "Ready")[0] == "True"
         if ready:
             assert condition(status, "ContainersReady")[0] == "True"

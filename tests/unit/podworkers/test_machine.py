@@ -98,10 +98,12 @@ def test_same_uid_asked_for_again_while_terminating_is_remembered() -> None:
     assert observe(work, UPDATES["create"]).work.restart_requested
 
 
-def test_verdict_of_the_first_kill_stays() -> None:
-    first, second = Verdict(reason="Evicted"), Verdict(reason="Preempting")
-    work = observe(None, PodUpdate(UpdateKind.KILL, make_pod(), KillOptions(verdict=first))).work
-    assert observe(work, PodUpdate(UpdateKind.KILL, make_pod(), KillOptions(verdict=second))).work.verdict == first
+def test_the_last_kill_has_the_word_and_the_shortest_its_grace() -> None:
+    first, second = Verdict(reason="Preempting"), Verdict(reason="Evicted")
+    work = observe(None, PodUpdate(UpdateKind.KILL, make_pod(), KillOptions(verdict=first, grace_seconds=5))).work
+    work = observe(work, PodUpdate(UpdateKind.KILL, make_pod(), KillOptions(verdict=second, grace_seconds=9))).work
+    assert (work.verdict, work.grace_seconds) == (second, 5)
+    assert observe(work, PodUpdate(UpdateKind.KILL, make_pod())).work.verdict == second, "a plain kill says nothing"
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,22 @@ async def test_static_pods_of_one_name_run_one_after_the_other() -> None:
         assert syncer.calls[-1] == ("sync", "new")
 
 
+async def test_a_static_pod_that_never_had_its_turn_ends_unseen() -> None:
+    syncer = Recorder()
+    async with running(syncer) as workers:
+        for uid in ("old", "never", "new"):
+            workers.update(PodUpdate(UpdateKind.CREATE, make_pod(uid, static=True)))
+        await asyncio.sleep(1)
+        workers.update(PodUpdate(UpdateKind.KILL, make_pod("never", static=True)))
+        await asyncio.sleep(1)
+        view = workers.view(PodUID("never"))
+        # What runs of it, as far as this test's workers know, is stopped as an orphan's is.
+        assert view is not None and view.work.runtime_only
+        workers.update(PodUpdate(UpdateKind.KILL, make_pod("old", static=True)))
+        await asyncio.sleep(1)
+        assert [uid for name, uid in syncer.calls if name == "sync"] == ["old", "new"]
+
+
 async def test_the_same_uid_asked_for_again_is_given_back_by_housekeeping() -> None:
     syncer = Recorder()
     async with running(syncer) as workers:
