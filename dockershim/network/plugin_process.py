@@ -2,7 +2,8 @@
 
 A pod waits for this, so it is written for few steps: `subprocess` with nothing that keeps it from `vfork`, the
 configuration handed over as a memory file (nothing to feed), the end learned from a pidfd (no watcher thread).
-The plugin leads a process group of its own, so that a plugin that hangs dies with all that it started.
+The plugin leads a process group of its own, so that a plugin that hangs or fails dies with all that it started; what a
+plugin that succeeded leaves running is its own affair.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from dockershim.network.errors import PluginDeadlineError, PluginError
 from dockershim.network.invocation import MAX_OUTPUT_BYTES, Invocation, Outcome
 
 _READ_BYTES = 65536
+_DEATH_SECONDS = 10.0
+"""How long a killed plugin may take to end."""
 
 
 def find_plugin(plugin_type: str, bin_dirs: Sequence[Path]) -> Path | None:
@@ -51,18 +54,15 @@ async def run_plugin(invocation: Invocation, executable: Path, deadline_seconds:
         raise PluginError(invocation.plugin, invocation.verb.value, invocation.sandbox_id, problem) from None
     finally:
         os.close(stdin)
-    with process:
-        running = _Running(process)
-        try:
-            async with asyncio.timeout(deadline_seconds):
-                return await running.finish()
-        except TimeoutError:
-            problem = f"did not end within {deadline_seconds:g} s and was killed"
-            raise PluginDeadlineError(
-                invocation.plugin, invocation.verb.value, invocation.sandbox_id, problem
-            ) from None
-        finally:
-            running.close()
+    running = _Running(process)
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            return await running.finish()
+    except TimeoutError:
+        problem = f"did not end within {deadline_seconds:g} s and was killed"
+        raise PluginDeadlineError(invocation.plugin, invocation.verb.value, invocation.sandbox_id, problem) from None
+    finally:
+        await running.close()
 
 
 class _Running:
@@ -86,19 +86,39 @@ class _Running:
         await self._ended.wait()
         for fd in self._outputs:  # what was printed last; a grandchild that keeps the pipe open is not waited for
             self._read_all(fd)
+        if self._failed():
+            self._kill()  # what it has started must not go on making things that nobody takes down
         status = self._process.wait()
         stdout, stderr = self._outputs.values()
         return Outcome(status, bytes(stdout), bytes(stderr), self._truncated)
 
-    def close(self) -> None:
-        """Stop listening; kill the group if the process has not been reaped."""
-        self._loop.remove_reader(self._pidfd)
-        os.close(self._pidfd)
+    async def close(self) -> None:
+        """Stop listening; if the process has not ended, kill its group and see it end: what it has begun can be taken
+        down only after that. One that even then does not end hangs in the kernel, and is left to it."""
         for fd in self._outputs:
             self._loop.remove_reader(fd)
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        try:
+            if self._process.returncode is None:
+                self._kill()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_DEATH_SECONDS):
+                        await self._ended.wait()
+        finally:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._process.poll()
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+    def _failed(self) -> bool:
+        """Looks without reaping, so that the process id, which names the group, is still the plugin's."""
+        ending = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT)
+        return ending is None or (ending.si_code, ending.si_status) != (os.CLD_EXITED, 0)
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _read(self, fd: int) -> bool:
         """One read; False when there is nothing more (now)."""
@@ -114,8 +134,7 @@ class _Running:
         if len(output) > MAX_OUTPUT_BYTES:
             self._truncated = True
             self._loop.remove_reader(fd)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self._kill()
             return False
         return True
 
