@@ -24,12 +24,14 @@ CGROUP_FILES_LABEL = "io.podwright.cgroup-files"
 """Ours: limits that `cgroup_files` sets at start."""
 RUNTIME_HANDLER_LABEL = "io.podwright.runtime-handler"
 """Ours: the handler as it was asked for; the engine shows its default runtime by name too."""
+PORT_MAPPINGS_LABEL = "io.podwright.port-mappings"
+"""Ours: a sandbox's host ports, which have to be known to be taken away, also when the network's own record is lost."""
 
 _PREFIX, _SANDBOX_NAME, _DELIMITER = "k8s", "POD", "_"
 _ANNOTATION_PREFIX = "annotation."
 _INTERNAL = frozenset(
     (TYPE_LABEL, SANDBOX_ID_LABEL, LOG_PATH_LABEL, CONFIG_HASH_LABEL, IMAGE_LABEL, CGROUP_FILES_LABEL,
-     RUNTIME_HANDLER_LABEL)
+     RUNTIME_HANDLER_LABEL, PORT_MAPPINGS_LABEL)
 )
 
 
@@ -64,13 +66,16 @@ def parse_name(name: str) -> EngineName | None:
     return EngineName(parts[1], parts[2], parts[3], parts[4], int(parts[5]))
 
 
-def sandbox_labels(config: cri.PodSandboxConfig, config_hash: str, handler: str = "") -> dict[str, str]:
+def sandbox_labels(
+    config: cri.PodSandboxConfig, config_hash: str, handler: str = "", port_mappings: str = ""
+) -> dict[str, str]:
     return {
         **_merge(config.labels, config.annotations),
         TYPE_LABEL: TYPE_SANDBOX,
         CONTAINER_NAME_LABEL: _SANDBOX_NAME,
         CONFIG_HASH_LABEL: config_hash,
         **({RUNTIME_HANDLER_LABEL: handler} if handler else {}),
+        **({PORT_MAPPINGS_LABEL: port_mappings} if port_mappings else {}),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from cri.logformat import parse_time
 from cri.v1 import api_pb2 as cri
 from dockershim import naming
+from dockershim.network import PortMapping, ports_from_text
 
 JSON = Mapping[str, Any]
 
@@ -55,6 +56,7 @@ class SandboxRecord:
     config_hash: str
     resolv_conf_path: str
     cgroup_parent: str
+    port_mappings: tuple[PortMapping, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -129,6 +131,7 @@ def to_sandbox(inspect: JSON) -> SandboxRecord | None:
         config_hash=engine_labels.get(naming.CONFIG_HASH_LABEL, ""),
         resolv_conf_path=inspect.get("ResolvConfPath") or "",
         cgroup_parent=host.get("CgroupParent") or "",
+        port_mappings=ports_from_text(engine_labels.get(naming.PORT_MAPPINGS_LABEL, "")),
     )
 
 

@@ -6,7 +6,7 @@ from cri.errors import InvalidArgumentError
 from cri.v1 import api_pb2 as cri
 from dockershim import naming, resources, security
 from dockershim.facts import EngineFacts
-from dockershim.network import DNSConfig, PodNetwork, PortMapping
+from dockershim.network import DNSConfig, PodNetwork, PortMapping, ports_to_text
 
 JSON = dict[str, Any]
 _PROTOCOLS = {cri.TCP: "tcp", cri.UDP: "udp", cri.SCTP: "sctp"}
@@ -40,7 +40,9 @@ def create_body(config: cri.PodSandboxConfig, handler: str, image: str, facts: E
         "Hostname": config.hostname,
         "NetworkDisabled": namespaces.network != cri.NODE,  # a namespace of its own, and the rest is CNI's
         "User": security.user(context),
-        "Labels": naming.sandbox_labels(config, naming.config_hash(config, handler), handler),
+        "Labels": naming.sandbox_labels(
+            config, naming.config_hash(config, handler), handler, ports_to_text(_port_mappings(config))
+        ),
         "HostConfig": {
             **security.sandbox_host_config(context, facts),
             "Runtime": engine_runtime(handler, facts),
@@ -76,13 +78,17 @@ def pod_network(sandbox_id: str, netns: str, config: cri.PodSandboxConfig) -> Po
         namespace=config.metadata.namespace,
         uid=config.metadata.uid,
         netns=netns,
-        port_mappings=tuple(
-            PortMapping(_PROTOCOLS.get(port.protocol, "tcp"), port.container_port, port.host_port, port.host_ip)
-            for port in config.port_mappings
-            if port.host_port > 0
-        ),
+        port_mappings=_port_mappings(config),
         annotations=dict(config.annotations),
         labels=dict(config.labels),
         cgroup_parent=config.linux.cgroup_parent,
         dns=DNSConfig(tuple(dns.servers), tuple(dns.searches), tuple(dns.options)),
+    )
+
+
+def _port_mappings(config: cri.PodSandboxConfig) -> tuple[PortMapping, ...]:
+    return tuple(
+        PortMapping(_PROTOCOLS.get(port.protocol, "tcp"), port.container_port, port.host_port, port.host_ip)
+        for port in config.port_mappings
+        if port.host_port > 0
     )

@@ -44,10 +44,12 @@ class SandboxRunner:
         files: SandboxFiles,
         pause: PauseImage,
         cleanups: Cleanups,
+        leaked: Callable[[], None],
     ) -> None:
+        """`leaked` is told when a sandbox is gone and its network is not."""
         self._engine, self._state, self._inventory = engine, state, inventory
         self._network, self._checkpoints, self._files = network, checkpoints, files
-        self._pause, self._cleanups = pause, cleanups
+        self._pause, self._cleanups, self._leaked = pause, cleanups, leaked
         self._names = NameLocks()
 
     async def run(
@@ -172,15 +174,19 @@ class SandboxRunner:
 
     async def _undo(self, sandbox_id: str, config: cri.PodSandboxConfig) -> None:
         record = self._inventory.sandboxes.get(sandbox_id)
+        has_leaked = False
         if record is not None and record.has_own_network:
             try:
                 await self._network.tear_down(sandbox_config.pod_network(sandbox_id, record.netns, config))
             except NetworkError as error:
                 logger.warning("network of a failed sandbox stays sandbox=%s error=%s", sandbox_id, error)
+                has_leaked = True
         await self._remove_quietly(sandbox_id)
         await self._checkpoints.remove(sandbox_id)
         await self._files.remove(sandbox_id)
         self._inventory.drop(sandbox_id)
+        if has_leaked:
+            self._leaked()
 
     async def _remove_quietly(self, name_or_id: str) -> None:
         try:
@@ -198,6 +204,7 @@ def network_of(record: SandboxRecord) -> PodNetwork:
         namespace=record.metadata.namespace,
         uid=record.metadata.uid,
         netns=record.netns,
+        port_mappings=record.port_mappings,
         annotations=dict(record.annotations),
         labels=dict(record.labels),
         cgroup_parent=record.cgroup_parent,

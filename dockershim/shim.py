@@ -8,6 +8,7 @@ The server answers before the engine does: until then every verb but Status is U
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ from dockershim.streaming.remote import RemoteCommands
 logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 5.0
+_TIDY_AGAIN_SECONDS, _TIDY_AGAIN_MAX_SECONDS = 15.0, 600.0
 """A log that does not drain must not hide for ever that its container ended."""
 
 
@@ -93,7 +95,7 @@ class Dockershim:
         self.containers = ContainerLifecycle(engine, state, inventory, logs)
         self.container_creator = ContainerCreator(engine, state, inventory, logs, files, cleanups)
         self.sandbox_runner = SandboxRunner(
-            engine, state, inventory, network, checkpoints, files, self.pause, cleanups
+            engine, state, inventory, network, checkpoints, files, self.pause, cleanups, self._needs_tidying.set
         )
         self.sandbox_stopper = SandboxStopper(engine, state, inventory, network, checkpoints, files, self.containers)
         self.execs = ExecRunner(engine, state, inventory, cleanups)
@@ -208,18 +210,34 @@ class Dockershim:
             return ()
 
     async def _tidy_up(self) -> None:
-        """After each connect, beside the serving: networks whose sandbox was removed while we were away, and the pause
-        image before the first pod asks for it. Sandboxes made meanwhile are in the inventory before their network is.
+        """After each connect, beside the serving: the pause image before the first pod asks for it, and networks whose
+        sandbox was removed while we were away or has failed. What stays is tried again, ever more rarely.
         """
+        delay = _TIDY_AGAIN_SECONDS
         while True:
             await self._needs_tidying.wait()
             self._needs_tidying.clear()
             try:
                 await self.pause.ensure()
-                if self.state.reason:
-                    continue  # gone again: the next connect brings a list to trust
-                await self.network.collect_garbage(self.inventory.may_be_sandboxes())
-            except (NetworkError, EngineError, CriError) as error:
-                logger.warning("not tidy yet error=%s", error)
+            except (EngineError, CriError) as error:
+                logger.warning("pause image is not there yet error=%s", error)
+            if await self._collect_networks():
+                delay = _TIDY_AGAIN_SECONDS
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._needs_tidying.wait()
+            delay = min(delay * 2, _TIDY_AGAIN_MAX_SECONDS)
+            self._needs_tidying.set()
+
+    async def _collect_networks(self) -> bool:
+        """False when something stays. Sandboxes made meanwhile are in the inventory before their network is."""
+        if self.state.reason:
+            return True  # gone again: the next connect brings a list to trust
+        try:
+            return await self.network.collect_garbage(self.inventory.may_be_sandboxes())
+        except NetworkError as error:
+            logger.warning("leaked networks cannot be looked for error=%s", error)
+            return False
 
 

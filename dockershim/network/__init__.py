@@ -21,6 +21,8 @@ from dockershim.network.model import (
     NetworkStatus,
     PodNetwork,
     PortMapping,
+    ports_from_text,
+    ports_to_text,
 )
 from dockershim.network.plugin import CNINetwork
 
@@ -39,6 +41,8 @@ __all__ = [
     "PluginError",
     "PodNetwork",
     "PortMapping",
+    "ports_from_text",
+    "ports_to_text",
 ]
 
 
@@ -51,5 +55,5 @@ class NetworkPlugin(Protocol):
     async def tear_down(self, pod: PodNetwork) -> None: ...
     async def status(self) -> NetworkStatus: ...
     async def addresses(self, pod: PodNetwork) -> tuple[str, ...]: ...
-    async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> None: ...
+    async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> bool: ...
     def set_pod_cidr(self, cidr: str) -> None: ...

@@ -2,7 +2,11 @@
 
 The format is libcni's `cniCacheV1`, byte for byte understood by cri-dockerd, containerd and others and theirs by us,
 because DEL of a pod that somebody else has started needs the configuration and the result of its ADD. Before that
-format, the file was the bare result; those are read too.
+format, the file was the bare result; those are read too. Of a file that cannot be read (a power cut leaves empty ones)
+there is its name, which says whose it is.
+
+A record is written before ADD, as `incomplete`, and again with the result after it: whoever is killed in between
+leaves something to take down by.
 
 All functions do file I/O of a few kilobytes and are meant to be called in a thread.
 """
@@ -28,13 +32,16 @@ KIND = "cniCacheV1"
 
 @dataclass(frozen=True, slots=True)
 class CachedAttachment:
-    """`config` is the network's list as JSON (empty in files of the old format), `path` where it was read from."""
+    """`config` is the network's list as JSON (empty where the file does not have it), `path` where it was read from.
+
+    `incomplete`: the ADD has not ended, or it failed and was not undone; `result` is then what is known of it."""
 
     network: str
     attachment: Attachment
     config: bytes
     result: Mapping[str, Any]
     path: Path | None = None
+    incomplete: bool = False
 
 
 class _Record(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -47,6 +54,8 @@ class _Record(msgspec.Struct, rename="camel", omit_defaults=True):
     cni_args: list[tuple[str, str]] | None = None
     capability_args: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
+    incomplete: bool = False
+    """Not libcni's, which passes over it."""
 
 
 def encode(cached: CachedAttachment) -> bytes:
@@ -62,6 +71,7 @@ def encode(cached: CachedAttachment) -> bytes:
             cni_args=list(attachment.args),
             capability_args=dict(attachment.capability_args) or None,
             result=dict(cached.result) or None,
+            incomplete=cached.incomplete,
         )
     )
 
@@ -85,20 +95,29 @@ def decode(data: bytes, path: Path) -> CachedAttachment:
         args=tuple(record.cni_args or ()),
         capability_args=record.capability_args or {},
     )
-    return CachedAttachment(record.network_name, attachment, config, record.result or {}, path)
+    result = record.result or {}
+    return CachedAttachment(record.network_name, attachment, config, result, path, record.incomplete or not result)
+
+
+def by_name(path: Path, result: Mapping[str, Any]) -> CachedAttachment | None:
+    """What a file's name says: ids have no `-`, names of networks may. None for a file of somebody else."""
+    parts = path.name.rsplit("-", 2)
+    if len(parts) != 3:
+        return None
+    network, container_id, ifname = parts
+    attachment = Attachment(container_id, ifname=ifname)
+    return CachedAttachment(network, attachment, b"", result, path, incomplete=not result)
 
 
 def _decode_bare_result(data: bytes, path: Path) -> CachedAttachment:
-    """The name is the only place where the old format says whose it is; ids have no `-`, names of networks may."""
     try:
         result = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CacheError(f"{path}: {error}") from None
-    parts = path.name.rsplit("-", 2)
-    if "cniVersion" not in result or len(parts) != 3:
+    found = by_name(path, result)
+    if "cniVersion" not in result or found is None:
         raise CacheError(f"{path}: neither a {KIND} record nor a CNI result")
-    network, container_id, ifname = parts
-    return CachedAttachment(network, Attachment(container_id, ifname=ifname), b"", result, path)
+    return found
 
 
 class ResultCache:
@@ -107,30 +126,31 @@ class ResultCache:
 
     def save(self, cached: CachedAttachment) -> None:
         """Written aside and renamed, so that a reader or a crash never sees half of it."""
-        attachment = cached.attachment
-        name = f"{cached.network}-{attachment.container_id}-{attachment.ifname}"
-        temporary = self._results / f".{name}.tmp"
+        path = self._path(cached)
+        temporary = path.with_name(f".{path.name}.tmp")
         try:
             self._results.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
                 file.write(encode(cached))
-            temporary.rename(self._results / name)
+            temporary.rename(path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise CacheError(f"cannot record the network of a sandbox in {self._results}: {error.strerror}") from error
 
     def of_sandbox(self, sandbox_id: str) -> list[CachedAttachment]:
-        """Every readable attachment of a sandbox, whichever network it was made with."""
+        """Every attachment of a sandbox, whichever network it was made with."""
         return self._load(lambda name: f"-{sandbox_id}-" in name)
 
     def all(self) -> list[CachedAttachment]:
         return self._load(lambda _name: True)
 
     def forget(self, cached: CachedAttachment) -> None:
-        if cached.path is not None:
-            cached.path.unlink(missing_ok=True)
+        (cached.path or self._path(cached)).unlink(missing_ok=True)
+
+    def _path(self, cached: CachedAttachment) -> Path:
+        return self._results / f"{cached.network}-{cached.attachment.container_id}-{cached.attachment.ifname}"
 
     def _load(self, wanted: Callable[[str], bool]) -> list[CachedAttachment]:
         try:
@@ -147,5 +167,7 @@ class ResultCache:
             except FileNotFoundError:
                 continue  # forgotten by somebody else meanwhile
             except CacheError as error:
-                logger.warning("CNI cache record ignored error=%s", error)
+                logger.warning("CNI cache record cannot be read, its name has to do error=%s", error)
+                if (named := by_name(path, {})) is not None:
+                    found.append(named)
         return found

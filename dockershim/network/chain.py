@@ -1,6 +1,7 @@
 """A list of plugins run as one: ADD forwards, each seeing the result of the one before; DEL backwards, all of it.
 
-Source: CNI specification 1.1 section 3 (execution protocol).
+Source: CNI specification 1.1 section 3 (execution protocol); a result without a version is taken as one of the list's,
+as libcni does.
 """
 
 import logging
@@ -9,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dockershim.network.conf import NetworkConf, PluginConf
+from dockershim.network.conf import NetworkConf, PluginConf, in_version
 from dockershim.network.errors import NetworkConfigError, PluginError
 from dockershim.network.invocation import (
     Attachment,
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 _PREV_RESULT_ON_DEL = (0, 4, 0)
 _CHECK_SINCE = (0, 4, 0)
 _STATUS_AND_GC_SINCE = (1, 1, 0)
+_VERB_SECONDS = {Verb.VERSION: 10.0, Verb.STATUS: 10.0, Verb.GC: 30.0}
+"""At most, for verbs that are answered from memory or that others wait for."""
 _UNSUPPORTED_VERB = frozenset({1, 4})
 """Error codes of a plugin that does not know a verb of the version it claims: incompatible version, bad environment."""
 
@@ -54,6 +57,8 @@ class PluginChain:
             for plugin in network.plugins:
                 invocation = build(Verb.ADD, network, plugin, attachment, self._cni_path, prev_result=result)
                 result = await self._run(invocation)
+                if not result.get("cniVersion"):
+                    result["cniVersion"] = network.cni_version
         except BaseException as error:
             raise AddFailedError(error, result) from error
         if result is None:
@@ -73,10 +78,7 @@ class PluginChain:
                 await self._run(invocation)
             except PluginError as error:
                 failures.append(error)
-        if failures:
-            for other in failures[1:]:
-                failures[0].add_note(str(other))
-            raise failures[0]
+        _raise_first(failures)
 
     async def check(self, network: NetworkConf, attachment: Attachment, prev_result: Mapping[str, Any]) -> None:
         """Nothing to ask before 0.4.0 or where the list turns it off."""
@@ -92,16 +94,28 @@ class PluginChain:
                 await self._run_if_known(build(Verb.STATUS, network, plugin, None, self._cni_path))
 
     async def collect_garbage(self, network: NetworkConf, valid: Collection[Attachment]) -> None:
-        """Tell the plugins which attachments are alive; they drop what they hold for others."""
-        if network.disable_gc or not network.at_least(_STATUS_AND_GC_SINCE):
+        """Tell the plugins which attachments are alive; they drop what they hold for others. Every plugin is asked,
+        also after one has failed; then the first failure is raised, naming the others."""
+        if not self.collects_garbage(network):
             return
         attachments = [{"containerID": item.container_id, "ifname": item.ifname} for item in valid]
         extra = {"cni.dev/valid-attachments": attachments, "cni.dev/attachments": attachments}
+        failures: list[PluginError] = []
         for plugin in network.plugins:
-            await self._run_if_known(build(Verb.GC, network, plugin, None, self._cni_path, extra=extra))
+            try:
+                await self._run_if_known(build(Verb.GC, network, plugin, None, self._cni_path, extra=extra))
+            except PluginError as error:
+                failures.append(error)
+        _raise_first(failures)
 
-    async def validate(self, network: NetworkConf) -> None:
-        """NetworkConfigError when a plugin is missing or does not speak the list's version."""
+    def collects_garbage(self, network: NetworkConf) -> bool:
+        return not network.disable_gc and network.at_least(_STATUS_AND_GC_SINCE)
+
+    async def agree(self, network: NetworkConf) -> NetworkConf:
+        """The network in the newest of its versions that all its plugins speak.
+
+        NetworkConfigError when there is none, or when a plugin is missing."""
+        common = network.offered
         for index, plugin in enumerate(network.plugins):
             where = f"plugins[{index}].type"
             executable = find_plugin(plugin.type, self._bin_dirs)
@@ -112,9 +126,12 @@ class PluginChain:
                 versions = await self._supported_versions(plugin, executable, network.cni_version)
             except PluginError as error:
                 raise NetworkConfigError(network.path, where, str(error)) from error
-            if network.cni_version not in versions:
-                problem = f"{executable} speaks CNI {', '.join(versions)}, not {network.cni_version}"
+            spoken = tuple(version for version in common if version in versions)
+            if not spoken:
+                problem = f"{executable} speaks CNI {', '.join(versions)}, not {' or '.join(common)}"
                 raise NetworkConfigError(network.path, where, problem)
+            common = spoken
+        return in_version(network, common[0])
 
     async def _supported_versions(self, plugin: PluginConf, executable: Path, cni_version: str) -> tuple[str, ...]:
         stat = executable.stat()  # noqa: ASYNC240 (one stat, as cheap as asking a thread for it)
@@ -136,5 +153,13 @@ class PluginChain:
         if executable is None:
             problem = f"no executable {invocation.plugin!r} in {self._cni_path}"
             raise PluginError(invocation.plugin, invocation.verb.value, invocation.sandbox_id, problem)
-        outcome = await run_plugin(invocation, executable, self._deadline_seconds)
+        seconds = min(self._deadline_seconds, _VERB_SECONDS.get(invocation.verb, self._deadline_seconds))
+        outcome = await run_plugin(invocation, executable, seconds)
         return parse_outcome(invocation, outcome)
+
+
+def _raise_first(failures: Sequence[PluginError]) -> None:
+    if failures:
+        for other in failures[1:]:
+            failures[0].add_note(str(other))
+        raise failures[0]

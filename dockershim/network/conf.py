@@ -4,12 +4,15 @@ A `.conflist` (or `.json`) holds a list of plugins; a single-plugin `.conf` is t
 tried in lexical order and the first that is valid is the pod network; those before it that are broken are reported,
 each with its place, and do not keep the others from being used.
 
+A list may offer several versions of CNI (`cniVersions`); it is read in the newest that is known here, and `in_version`
+gives it in another.
+
 Source: CNI specification 1.1 section 1; the loading order is that of the former dockershim and cri-dockerd.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dockershim.network.errors import NetworkConfigError
@@ -31,12 +34,15 @@ class PluginConf:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConf:
-    """A network as a list of plugins; `raw` is the list's JSON, which is what the cache keeps for DEL."""
+    """A network as a list of plugins; `raw` is the list's JSON, which is what the cache keeps for DEL.
+
+    `offered` are the versions that it may be used in and that are known here, the newest first."""
 
     name: str
     cni_version: str
     plugins: tuple[PluginConf, ...]
     raw: bytes
+    offered: tuple[str, ...] = ()
     disable_check: bool = False
     disable_gc: bool = False
     inline_only: bool = False
@@ -85,16 +91,16 @@ def with_plugins(network: NetworkConf, more: tuple[PluginConf, ...]) -> NetworkC
         "plugins": [dict(plugin.conf) for plugin in plugins],
         "loadOnlyInlinedPlugins": True,
     }
-    return NetworkConf(
-        name=network.name,
-        cni_version=network.cni_version,
-        plugins=plugins,
-        raw=json.dumps(content).encode(),
-        disable_check=network.disable_check,
-        disable_gc=network.disable_gc,
-        inline_only=True,
-        path=network.path,
-    )
+    return replace(network, plugins=plugins, raw=json.dumps(content).encode(), inline_only=True)
+
+
+def in_version(network: NetworkConf, version: str) -> NetworkConf:
+    """`network` in one of the versions that it offers and no other, so that DEL, which reads `raw`, uses the same."""
+    if network.offered == (version,):
+        return network
+    content = {key: value for key, value in json.loads(network.raw).items() if key != "cniVersions"}
+    raw = json.dumps(content | {"cniVersion": version}).encode()
+    return replace(network, cni_version=version, offered=(version,), raw=raw)
 
 
 def _object(data: bytes, path: str) -> dict[str, Any]:
@@ -121,9 +127,11 @@ def _network(content: dict[str, Any], data: bytes, path: str) -> NetworkConf:
         raise NetworkConfigError(path, "plugins", f"expected a list, found {_kind(raw_plugins)}")
     if inline_only and not raw_plugins:
         raise NetworkConfigError(path, "plugins", "no plugins in the list")
+    offered = _offered_versions(content, path)
     return NetworkConf(
         name=name,
-        cni_version=_choose_version(content, path),
+        cni_version=offered[0],
+        offered=offered,
         plugins=tuple(_plugin(plugin, path, f"plugins[{i}]") for i, plugin in enumerate(raw_plugins)),
         raw=data,
         disable_check=_bool(content, "disableCheck", path),
@@ -148,8 +156,8 @@ def _plugin(content: Any, path: str, where: str) -> PluginConf:
     return PluginConf(kind, frozenset(key for key, on in capabilities.items() if on is True), content)
 
 
-def _choose_version(content: dict[str, Any], path: str) -> str:
-    """`cniVersion`, or the newest of `cniVersions` that this implementation knows."""
+def _offered_versions(content: dict[str, Any], path: str) -> tuple[str, ...]:
+    """`cniVersion` and those of `cniVersions`, as far as this implementation knows them, the newest first."""
     version = _string(content, "cniVersion", path, default=_IMPLIED_VERSION)
     offered = content.get("cniVersions", [])
     if not isinstance(offered, list) or not all(isinstance(item, str) for item in offered):
@@ -162,8 +170,7 @@ def _choose_version(content: dict[str, Any], path: str) -> str:
     if not known:
         newest = ".".join(map(str, NEWEST_VERSION))
         raise NetworkConfigError(path, "cniVersion", f"{version} is newer than {newest}, the newest that is known here")
-    newest_known: str = max(known, key=parse_version)
-    return newest_known
+    return tuple(sorted(dict.fromkeys(known), key=parse_version, reverse=True))
 
 
 def _string(content: dict[str, Any], key: str, path: str, default: str = "") -> str:

@@ -46,12 +46,14 @@ class NetworkConfigError(NetworkError):
 
 
 class PluginError(NetworkError):
-    """`plugin` failed at `operation` for `sandbox_id`; `cni_code` is the plugin's own code where it printed one."""
+    """`plugin` failed at `operation` for `sandbox_id` (empty where it is about none); `cni_code` is the plugin's own
+    code where it printed one."""
 
     code = NetworkErrorCode.PLUGIN
 
     def __init__(self, plugin: str, operation: str, sandbox_id: str, problem: str, cni_code: int | None = None) -> None:
-        super().__init__(f'plugin type="{plugin}" failed ({operation.lower()}) for sandbox {sandbox_id!r}: {problem}')
+        whose = f" for sandbox {sandbox_id!r}" if sandbox_id else ""
+        super().__init__(f'plugin type="{plugin}" failed ({operation.lower()}){whose}: {problem}')
         self.plugin = plugin
         self.operation = operation
         self.sandbox_id = sandbox_id

@@ -113,6 +113,8 @@ def parse_outcome(invocation: Invocation, outcome: Outcome) -> dict[str, Any]:
         raise _failure(invocation, outcome)
     if invocation.verb not in (Verb.ADD, Verb.VERSION):
         return {}
+    if not outcome.stdout.strip():
+        raise _error(invocation, "printed nothing instead of a result")
     try:
         result = msgspec.json.decode(outcome.stdout)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -3,7 +3,7 @@
 These types know nothing of CNI's JSON: a sandbox goes in, addresses come out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,21 @@ class PortMapping:
     container_port: int
     host_port: int
     host_ip: str = ""
+
+
+def ports_to_text(mappings: Iterable[PortMapping]) -> str:
+    """`udp,15353,53,` per mapping, separated by spaces; the last part is the host's address."""
+    return " ".join(f"{one.protocol},{one.host_port},{one.container_port},{one.host_ip}" for one in mappings)
+
+
+def ports_from_text(text: str) -> tuple[PortMapping, ...]:
+    """What is not as `ports_to_text` writes it is passed over."""
+    found = []
+    for word in text.split():
+        protocol, host_port, container_port, host_ip = (*word.split(",", 3), "", "", "", "")[:4]
+        if host_port.isdecimal() and container_port.isdecimal():
+            found.append(PortMapping(protocol, int(container_port), int(host_port), host_ip))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

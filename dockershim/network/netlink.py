@@ -79,16 +79,16 @@ def address_dump_request() -> bytes:
 
 
 def global_addresses(messages: Iterable[tuple[int, bytes]], index: int) -> tuple[str, ...]:
-    """Of RTM_NEWADDR messages: the addresses of scope global on interface `index`, IPv4 first."""
+    """Of RTM_NEWADDR messages: the addresses of scope global on interface `index` with prefix lengths, IPv4 first."""
     found = []
     for _kind, payload in messages:
-        _family, _prefix, _flags, scope, of_index = _IFADDRMSG.unpack_from(payload)
+        _family, prefix, _flags, scope, of_index = _IFADDRMSG.unpack_from(payload)
         if of_index != index or scope != _SCOPE_GLOBAL:
             continue
         attributes = dict(split_attributes(payload[_IFADDRMSG.size :]))
         raw = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
         if raw:
-            found.append(ipaddress.ip_address(raw))
+            found.append(ipaddress.ip_interface((raw, prefix)))
     return tuple(str(address) for address in sorted(found, key=lambda address: address.version))
 
 

@@ -71,6 +71,11 @@ async def bring_up_loopback(netns: str) -> None:
 
 async def global_addresses(netns: str, ifname: str) -> tuple[str, ...]:
     """Addresses of an interface that the outside can use (scope global), IPv4 first; none if it does not exist."""
+    return tuple(address.partition("/")[0] for address in await interface_addresses(netns, ifname))
+
+
+async def interface_addresses(netns: str, ifname: str) -> tuple[str, ...]:
+    """The same with prefix lengths."""
     return await visit(netns, lambda: _global_addresses(ifname))
 
 

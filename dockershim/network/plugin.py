@@ -1,12 +1,13 @@
 """The pod network of a node, made by CNI plugins.
 
     conf directory ─(changes)─▶ current network ─┐
-    set_up(pod) ─────────────▶ lo up ─▶ ADD of each plugin ─▶ cache ─▶ addresses
-                                         └─ fails ─▶ DEL of each plugin, then the error
-    tear_down(pod) ──────────▶ cache ─▶ DEL of each plugin as it was ADDed ─▶ forget, flush UDP connections
+    set_up(pod) ─▶ lo up, record ─▶ ADD of each plugin ─▶ record with result ─▶ addresses
+                                     └─ fails ─▶ DEL of each plugin ─▶ forget, then the error
+    tear_down(pod) ─▶ record ─▶ DEL of each plugin as it was ADDed ─▶ forget, flush UDP connections
 
-Invariants kept here and nowhere else: per sandbox one operation at a time; whatever was added is in the cache or has
-been deleted; DEL uses the configuration that ADD used, whatever the directory says today.
+Invariants kept here and nowhere else: per sandbox one operation at a time; whatever may have been added is in the cache
+or has been deleted, also when this process is killed at any moment; DEL uses the configuration that ADD used, whatever
+the directory says today.
 """
 
 import asyncio
@@ -14,37 +15,27 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dockershim.network import conntrack, netns
+from dockershim.network import conntrack, netns, orphans
 from dockershim.network.cache import CachedAttachment, ResultCache
 from dockershim.network.chain import AddFailedError, PluginChain
 from dockershim.network.conf import NetworkConf, parse_network
-from dockershim.network.conf_dir import changes, read_directory
-from dockershim.network.errors import (
-    CacheError,
-    NamespaceError,
-    NetworkConfigError,
-    NetworkError,
-    NetworkNotReadyError,
-    PluginError,
-)
+from dockershim.network.configured import ConfiguredNetwork
+from dockershim.network.errors import CacheError, NamespaceError, NetworkError, PluginError
 from dockershim.network.invocation import Attachment
 from dockershim.network.model import NetworkResult, NetworkStatus, PodNetwork, PortMapping
-from dockershim.network.result import to_network_result
-from dockershim.network.runtime_config import capability_args, cni_args
+from dockershim.network.result import to_network_result, to_raw_result
+from dockershim.network.runtime_config import PodNetworkRequestError, capability_args, cni_args
+from dockershim.network.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 POD_INTERFACE = "eth0"
 PLUGIN_DEADLINE_SECONDS = 90.0
-STATUS_TTL_SECONDS = 30.0
-"""How long a good answer of the plugins' STATUS holds; the kubelet asks every 5 s."""
-_SETTLE_SECONDS = 0.05
-"""A configuration is often written in several steps; one look after the last is enough."""
 _REMEMBERED_GONE = 1024
 
 
@@ -60,85 +51,58 @@ class CNINetwork:
         deadline_seconds: float = PLUGIN_DEADLINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._conf_dir = conf_dir.absolute()
         self._chain = PluginChain(bin_dirs, deadline_seconds)
         self._cache = ResultCache(cache_dir)
-        self._clock = clock
-        self._current: NetworkConf | None = None
-        self._problems: tuple[str, ...] = ()
-        self._pod_cidr = ""
-        self._status_good_until = 0.0
+        self._network = ConfiguredNetwork(conf_dir, self._chain, clock)
+        self._begun: set[str] = set()
+        """Sandboxes whose set-up began in this process and that have not been torn down."""
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._pins = netns.NamespacePins()
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._turns = Turns()
 
     async def start(self) -> None:
         """Load the configuration once; afterwards `status` is true. A directory that is absent is no error."""
-        await self._reload()
+        await self._network.reload()
 
     async def run(self) -> None:
         """Follow the configuration directory until cancelled; run it in the caller's TaskGroup."""
-        changed = asyncio.Event()
-
-        async def listen() -> None:
-            async for _ in changes(self._conf_dir):
-                changed.set()
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(listen())
-            while True:
-                await changed.wait()
-                await asyncio.sleep(_SETTLE_SECONDS)
-                changed.clear()
-                await self._reload()
+        await self._network.follow()
 
     def set_pod_cidr(self, cidr: str) -> None:
         """CRI's UpdateRuntimeConfig; plugins with the `ipRanges` capability get it as their ranges."""
-        if cidr != self._pod_cidr:
-            logger.info("pod CIDR set cidr=%s", cidr)
-        self._pod_cidr = cidr
+        self._network.set_pod_cidr(cidr)
 
     async def status(self) -> NetworkStatus:
-        """Cheap: answers from memory, save where the configuration is of CNI 1.1 and its plugins have STATUS."""
-        if self._current is None:
-            await self._reload()  # plugins may have been installed since; their directories are not watched
-        try:
-            network = self._ready_network()
-            if self._clock() >= self._status_good_until:
-                await self._chain.status(network)
-                self._status_good_until = self._clock() + STATUS_TTL_SECONDS
-        except NetworkError as error:
-            return NetworkStatus(False, "NetworkPluginNotReady", f"docker: network plugin is not ready: {error}")
-        return NetworkStatus(True)
+        return await self._network.status()
 
     async def set_up(self, pod: PodNetwork) -> NetworkResult:
         """ADD. On any error, and on cancellation, DEL has been run for every plugin before it is raised.
 
         A sandbox that is set up already keeps what it has: the retry of a call that had timed out gets its result.
         """
-        network = self._ready_network()
-        attachment = self._attachment(pod)
-        async with self._alone(pod.sandbox_id):
-            await netns.bring_up_loopback(pod.netns)
+        network = self._network.require()
+        attachment = self._attachment(pod, network)
+        async with self._turns.of_sandbox(pod.sandbox_id):
+            self._begun.add(pod.sandbox_id)
             for earlier in await self._cached(pod.sandbox_id):
-                if earlier.attachment.netns == pod.netns and await netns.global_addresses(pod.netns, POD_INTERFACE):
-                    self._pins.hold(pod.sandbox_id, pod.netns)
-                    return self._remember(pod.sandbox_id, to_network_result(earlier.result))
-                await self._delete_cached(earlier, self._pins.path(pod.sandbox_id, ""))
+                if (result := await self._still_stands(pod, earlier)) is not None:
+                    return result
+                await self._delete_cached(earlier, pod, self._pins.path(pod.sandbox_id, ""))
+            await netns.bring_up_loopback(pod.netns)
             self._pins.hold(pod.sandbox_id, pod.netns)
+            record = CachedAttachment(network.name, attachment, network.raw, {}, incomplete=True)
             raw: Mapping[str, Any] | None = None
             try:
+                await asyncio.to_thread(self._cache.save, record)
                 raw = await self._chain.add(network, attachment)
                 result = self._checked_result(network, attachment, raw)
-                await asyncio.to_thread(
-                    self._cache.save, CachedAttachment(network.name, attachment, network.raw, raw)
-                )
+                await asyncio.to_thread(self._cache.save, replace(record, result=raw, incomplete=False))
             except AddFailedError as failed:
-                await self._roll_back(network, attachment, failed.last_result, failed.cause)
+                await self._roll_back(replace(record, result=failed.last_result or {}), failed.cause)
                 raise failed.cause from None
             except BaseException as error:
-                await self._roll_back(network, attachment, raw, error)
+                await self._roll_back(replace(record, result=raw or {}), error)
                 raise
             return self._remember(pod.sandbox_id, result)
 
@@ -148,21 +112,18 @@ class CNINetwork:
         The namespace is held from the first step on, so the caller may end its processes meanwhile."""
         if pod.netns:
             self._pins.hold(pod.sandbox_id, pod.netns)
-        async with self._alone(pod.sandbox_id):
-            cached = await self._cached(pod.sandbox_id)
+        async with self._turns.of_sandbox(pod.sandbox_id):
+            recorded = await self._cached(pod.sandbox_id)
             netns_path = self._pins.path(pod.sandbox_id, pod.netns)
-            if cached:
-                for attached in cached:
-                    await self._delete_cached(attached, netns_path)
-            elif pod.sandbox_id not in self._gone and self._current is not None:
-                # Made by an ADD that we never saw the end of: DEL of what may be there is safe by specification.
-                await self._chain.delete(self._current, replace(self._attachment(pod), netns=netns_path), None)
-                await self._flush_udp(pod.port_mappings)
+            for cached in recorded:
+                await self._delete_cached(cached, pod, netns_path)
+            if not recorded and pod.sandbox_id not in self._gone:
+                await self._delete_unrecorded(pod, netns_path)
             self._forget(pod.sandbox_id)
 
     async def check(self, pod: PodNetwork) -> None:
         """CHECK: raise PluginError when the network of the sandbox is not as it was made."""
-        async with self._alone(pod.sandbox_id):
+        async with self._turns.of_sandbox(pod.sandbox_id):
             for cached in await self._cached(pod.sandbox_id):
                 network = self._network_of(cached)
                 await self._chain.check(network, replace(cached.attachment, netns=pod.netns), cached.result)
@@ -174,102 +135,71 @@ class CNINetwork:
         if known is not None:
             return known
         for cached in await self._cached(pod.sandbox_id):
-            with contextlib.suppress(ValueError):
-                return self._remember(pod.sandbox_id, to_network_result(cached.result)).ips
+            if not cached.incomplete:
+                with contextlib.suppress(ValueError):
+                    return self._remember(pod.sandbox_id, to_network_result(cached.result)).ips
         if not pod.netns:
             return ()
         with contextlib.suppress(NamespaceError):
             return await netns.global_addresses(pod.netns, POD_INTERFACE)
         return ()
 
-    async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> None:
+    async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> bool:
         """DEL every attachment in the cache whose sandbox is not in `live_sandbox_ids`; then GC, where CNI 1.1 has it.
 
-        One that fails is reported and stays in the cache for the next time. A sandbox that is being set up while the
-        list was made, or since, is not in the list and alive.
+        Whether that was all: one that fails is reported and stays in the cache for the next time. A sandbox that is
+        being set up while the list was made, or since, is not in the list and alive.
         """
-        live = frozenset(live_sandbox_ids) | frozenset(self._locks)
-        set_up_before = frozenset(self._addresses)
-        kept: list[Attachment] = []
+        live, begun_before = frozenset(live_sandbox_ids), frozenset(self._begun)
+        is_clean = True
         for cached in await asyncio.to_thread(self._cache.all):
             sandbox_id = cached.attachment.container_id
-            if cached.attachment.ifname != POD_INTERFACE:
-                continue
-            if sandbox_id in live or (sandbox_id in self._addresses and sandbox_id not in set_up_before):
-                kept.append(cached.attachment)
+            is_new = sandbox_id in self._turns.sandboxes or sandbox_id in self._begun - begun_before
+            if cached.attachment.ifname != POD_INTERFACE or sandbox_id in live or is_new:
                 continue
             try:
-                async with self._alone(sandbox_id):
-                    await self._delete_cached(cached, self._pins.path(sandbox_id, ""))
+                async with self._turns.of_sandbox(sandbox_id):
+                    await self._delete_cached(cached, None, self._pins.path(sandbox_id, ""))
                     self._forget(sandbox_id)
                 logger.info("leaked network attachment removed sandbox=%s network=%s", sandbox_id, cached.network)
             except NetworkError as error:
+                is_clean = False
                 logger.warning("leaked network attachment stays sandbox=%s error=%s", sandbox_id, error)
-        if self._current is not None:
-            await self._chain.collect_garbage(self._current, kept)
+        return await self._tell_plugins(live) and is_clean
 
-    # configuration
-
-    def _ready_network(self) -> NetworkConf:
-        if self._current is None:
-            found = self._problems or (f"no network configuration (*.conflist, *.conf, *.json) in {self._conf_dir}",)
-            detail = "".join(f"; {problem}" for problem in found)
-            raise NetworkNotReadyError(f"cni config uninitialized{detail}")
-        if "ipRanges" in self._current.capabilities and not self._pod_cidr:
-            raise NetworkNotReadyError("no PodCIDR set")
-        return self._current
-
-    async def _reload(self) -> None:
-        """Take the first valid configuration; say what is wrong with those before it, once per change."""
-        directory = await asyncio.to_thread(read_directory, self._conf_dir)
-        problems = [str(error) for error in directory.broken]
-        chosen = None
-        for network in directory.networks:
+    async def _tell_plugins(self, live: frozenset[str]) -> bool:
+        """GC: plugins drop what they hold for others than those that are alive or recorded, recorded or not."""
+        network = self._network.current
+        if network is None or not self._chain.collects_garbage(network):
+            return True
+        async with self._turns.alone():
+            recorded = await asyncio.to_thread(self._cache.all)
+            ids = live.union(cached.attachment.container_id for cached in recorded)
             try:
-                await self._chain.validate(network)
-            except NetworkConfigError as error:
-                problems.append(str(error))
-            else:
-                chosen = network
-                break
-        for problem in problems:
-            if problem not in self._problems:
-                logger.warning("CNI configuration ignored: %s", problem)
-        self._problems = tuple(problems)
-        if chosen == self._current:
-            return
-        if chosen is not None:
-            kinds = ",".join(plugin.type for plugin in chosen.plugins)
-            logger.info("pod network configured name=%s plugins=%s file=%s", chosen.name, kinds, chosen.path)
-        else:
-            logger.warning("pod network gone: no usable configuration in %s", self._conf_dir)
-        self._current = chosen
-        self._status_good_until = 0.0
+                await self._chain.collect_garbage(network, [Attachment(one, ifname=POD_INTERFACE) for one in ids])
+            except NetworkError as error:
+                logger.warning("plugins did not collect what has leaked network=%s error=%s", network.name, error)
+                return False
+        return True
 
     # one sandbox
 
-    @contextlib.asynccontextmanager
-    async def _alone(self, sandbox_id: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(sandbox_id) or (asyncio.Lock(), 0)
-        self._locks[sandbox_id] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[sandbox_id]
-            if users == 1:
-                del self._locks[sandbox_id]
-            else:
-                self._locks[sandbox_id] = (lock, users - 1)
-
-    def _attachment(self, pod: PodNetwork) -> Attachment:
+    def _attachment(self, pod: PodNetwork, network: NetworkConf) -> Attachment:
+        offered = capability_args(pod, self._network.pod_cidr)
         return Attachment(
             container_id=pod.sandbox_id,
             netns=pod.netns,
             ifname=POD_INTERFACE,
             args=cni_args(pod),
-            capability_args=capability_args(pod, self._pod_cidr),
+            capability_args={name: value for name, value in offered.items() if name in network.capabilities},
         )
+
+    def _attachment_for_del(self, pod: PodNetwork, network: NetworkConf) -> Attachment:
+        """Annotations that cannot be understood have kept the pod from an ADD, and must not keep it from its DEL."""
+        try:
+            return self._attachment(pod, network)
+        except PodNetworkRequestError:
+            return self._attachment(replace(pod, annotations={}), network)
 
     async def _cached(self, sandbox_id: str) -> list[CachedAttachment]:
         found = await asyncio.to_thread(self._cache.of_sandbox, sandbox_id)
@@ -279,16 +209,67 @@ class CNINetwork:
         """The configuration that it was added with; records of the old format have none, then it is today's."""
         if cached.config:
             return parse_network(cached.config, str(cached.path))
-        if self._current is not None and self._current.name == cached.network:
-            return self._current
+        current = self._network.current
+        if current is not None and current.name == cached.network:
+            return current
         raise CacheError(f"{cached.path}: has no configuration, and network {cached.network!r} is not configured")
 
-    async def _delete_cached(self, cached: CachedAttachment, netns_path: str) -> None:
-        """The recorded netns is never used: its pid may be another process by now."""
-        attachment = replace(cached.attachment, netns=netns_path)
-        await self._chain.delete(self._network_of(cached), attachment, cached.result or None)
-        await self._flush_udp(_port_mappings(cached.attachment.capability_args))
+    async def _still_stands(self, pod: PodNetwork, earlier: CachedAttachment) -> NetworkResult | None:
+        """The result of an earlier ADD for the same namespace, if that is as the plugins have left it."""
+        if earlier.incomplete or earlier.attachment.netns != pod.netns:
+            return None
+        if not await netns.global_addresses(pod.netns, POD_INTERFACE):
+            return None
+        try:
+            await self._chain.check(self._network_of(earlier), earlier.attachment, earlier.result)
+        except NetworkError as error:
+            logger.warning("network of a sandbox is not as it was made sandbox=%s error=%s", pod.sandbox_id, error)
+            return None
+        self._pins.hold(pod.sandbox_id, pod.netns)
+        return self._remember(pod.sandbox_id, to_network_result(earlier.result))
+
+    async def _delete_cached(self, cached: CachedAttachment, pod: PodNetwork | None, netns_path: str) -> None:
+        """The recorded netns is never used: its pid may be another process by now. `pod` has the arguments where the
+        record has none."""
+        network, attachment = self._network_of(cached), cached.attachment
+        if not cached.config and pod is not None:
+            attachment = self._attachment_for_del(pod, network)
+        attachment = replace(attachment, netns=netns_path)
+        result = cached.result
+        if cached.incomplete:
+            await self._end_orphans(attachment.container_id)
+            result = result or await self._seen(network, attachment)
+        await self._delete(network, attachment, result)
         await asyncio.to_thread(self._cache.forget, cached)
+
+    async def _delete_unrecorded(self, pod: PodNetwork, netns_path: str) -> None:
+        """The cache was lost, or the sandbox has never had a network: DEL of what may be there is safe by the
+        specification."""
+        network = self._network.current
+        if network is None:
+            logger.warning("sandbox has no record of its network, and none is configured sandbox=%s", pod.sandbox_id)
+            return
+        attachment = replace(self._attachment_for_del(pod, network), netns=netns_path)
+        await self._end_orphans(pod.sandbox_id)
+        await self._delete(network, attachment, await self._seen(network, attachment))
+
+    async def _end_orphans(self, sandbox_id: str) -> None:
+        killed = await orphans.end(sandbox_id)
+        if killed:
+            logger.warning("plugins of an earlier process were killed sandbox=%s count=%d", sandbox_id, killed)
+
+    async def _seen(self, network: NetworkConf, attachment: Attachment) -> Mapping[str, Any]:
+        """What the namespace shows, as a result: plugins such as `firewall` can only take down what they are told."""
+        if not attachment.netns:
+            return {}
+        with contextlib.suppress(NamespaceError):
+            found = await netns.interface_addresses(attachment.netns, attachment.ifname)
+            return to_raw_result(network.cni_version, attachment.ifname, attachment.netns, found)
+        return {}
+
+    async def _delete(self, network: NetworkConf, attachment: Attachment, result: Mapping[str, Any]) -> None:
+        await self._chain.delete(network, attachment, result or None)
+        await self._flush_udp(_port_mappings(attachment.capability_args))
 
     def _checked_result(self, network: NetworkConf, attachment: Attachment, raw: Mapping[str, Any]) -> NetworkResult:
         last = network.plugins[-1].type
@@ -300,17 +281,20 @@ class CNINetwork:
             raise PluginError(last, "ADD", attachment.container_id, "result has no address for the pod")
         return result
 
-    async def _roll_back(
-        self, network: NetworkConf, attachment: Attachment, last_result: Mapping[str, Any] | None, cause: BaseException
-    ) -> None:
-        """DEL for all plugins, also those that were not reached. What cannot be undone now is recorded for later."""
+    async def _roll_back(self, record: CachedAttachment, cause: BaseException) -> None:
+        """DEL for all plugins, also those that were not reached. What cannot be undone now stays recorded for later,
+        also when a second cancellation ends this."""
+        sandbox_id = record.attachment.container_id
+        attachment = replace(record.attachment, netns=self._pins.path(sandbox_id, ""))
         try:
-            await asyncio.shield(self._chain.delete(network, attachment, last_result))
+            await self._delete(self._network_of(record), attachment, record.result)
         except NetworkError as error:
             cause.add_note(f"taking it down again failed too: {error}")
-            logger.warning("half-made pod network stays sandbox=%s error=%s", attachment.container_id, error)
-            record = CachedAttachment(network.name, attachment, network.raw, last_result or {})
+            logger.warning("half-made pod network stays sandbox=%s error=%s", sandbox_id, error)
             await asyncio.to_thread(self._cache.save, record)
+        else:
+            await asyncio.to_thread(self._cache.forget, record)
+            self._forget(sandbox_id)
 
     async def _flush_udp(self, mappings: tuple[PortMapping, ...]) -> None:
         targets = conntrack.udp_targets(mappings)
@@ -329,6 +313,7 @@ class CNINetwork:
         return result
 
     def _forget(self, sandbox_id: str) -> None:
+        self._begun.discard(sandbox_id)
         self._addresses.pop(sandbox_id, None)
         self._pins.release(sandbox_id)
         self._gone[sandbox_id] = None

@@ -1,7 +1,7 @@
 """CNI results of every version of the specification, as `NetworkResult`. Pure."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dockershim.network.model import NetworkInterface, NetworkResult
@@ -22,6 +22,19 @@ def to_network_result(raw: Mapping[str, Any]) -> NetworkResult:
     parsed = dict.fromkeys(ipaddress.ip_interface(address).ip for address in addresses)
     ips = tuple(str(ip) for ip in sorted(parsed, key=lambda ip: ip.version))
     return NetworkResult(ips, interfaces, raw)
+
+
+def to_raw_result(cni_version: str, ifname: str, netns: str, addresses: Sequence[str]) -> dict[str, Any]:
+    """A result that says: this interface of the sandbox has these addresses (with prefix lengths); empty without any.
+
+    As versions 0.3 to 1.x have it; 1.0 has dropped the family, which those before require."""
+    if not addresses:
+        return {}
+    ips: list[dict[str, Any]] = [{"interface": 0, "address": address} for address in addresses]
+    if not cni_version.startswith("1."):
+        for item in ips:
+            item["version"] = str(ipaddress.ip_interface(item["address"]).version)
+    return {"cniVersion": cni_version, "interfaces": [{"name": ifname, "sandbox": netns}], "ips": ips}
 
 
 def _in_sandbox(item: Mapping[str, Any], interfaces: tuple[NetworkInterface, ...]) -> bool:

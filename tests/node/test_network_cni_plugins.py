@@ -231,7 +231,7 @@ async def test_failed_add_leaves_nothing(host, pods, failure):
     assert expected in str(caught.value)
     assert (host.links, host.rules, host.leases, host.records) == ({"pwbr0"}, [], set(), set())
     host.configure(host.bridge(), PORTMAP)
-    await network._reload()
+    await network._network.reload()
     assert (await network.set_up(pod)).ips  # nothing is in the way of another try
 
 

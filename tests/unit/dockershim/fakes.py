@@ -13,12 +13,15 @@ class MemoryNetwork:
     def __init__(self) -> None:
         self.attached: dict[str, tuple[str, ...]] = {}
         self.broken: NetworkError | None = None
+        self.tear_down_broken: NetworkError | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self.torn_down: list[str] = []
         self.held: set[str] = set()
         """Whose namespaces are kept open: of those that were set up here or asked for."""
         self.collected = 0
+        self.is_clean = True
+        """Whether a collection gets everything."""
         self.pod_cidr = ""
         self._next = 1
 
@@ -35,6 +38,8 @@ class MemoryNetwork:
         return NetworkResult(self.attached[pod.sandbox_id])
 
     async def tear_down(self, pod: PodNetwork) -> None:
+        if self.tear_down_broken:
+            raise self.tear_down_broken
         self.torn_down.append(pod.sandbox_id)
         self.attached.pop(pod.sandbox_id, None)
 
@@ -46,10 +51,11 @@ class MemoryNetwork:
             self.held.add(pod.sandbox_id)
         return self.attached.get(pod.sandbox_id, ())
 
-    async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> None:
+    async def collect_garbage(self, live_sandbox_ids: Collection[str]) -> bool:
         for gone in self.attached.keys() - set(live_sandbox_ids):
             del self.attached[gone]
         self.collected += 1
+        return self.is_clean
 
     def set_pod_cidr(self, cidr: str) -> None:
         self.pod_cidr = cidr

@@ -9,7 +9,7 @@ from shim_in_memory import ShimInMemory
 from cri import errors
 from cri.client import ImageClient
 from cri.v1 import api_pb2 as cri
-from dockershim.network import NetworkNotReadyError
+from dockershim.network import NetworkError, NetworkNotReadyError
 
 
 async def wait_for(probe: Callable[[], object]) -> None:
@@ -184,6 +184,24 @@ async def test_nothing_is_collected_while_the_engine_is_away(world: ShimInMemory
     await asyncio.sleep(0.05)
     assert world.network.collected == before and "whose" in world.network.attached
     gate.set()
+
+
+async def test_what_has_leaked_is_collected_again_until_nothing_stays(
+    world: ShimInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dockershim.shim._TIDY_AGAIN_SECONDS", 0.01)
+    await reconnect(world)
+    world.network.is_clean = False
+    before = world.network.collected
+    world.network.broken, world.network.tear_down_broken = NetworkError("no room"), NetworkError("nor a way back")
+    with pytest.raises(errors.CriError, match="no room"):
+        await world.run_pod(world.pod("leaky"))
+    await wait_for(lambda: world.network.collected > before + 3)
+    world.network.is_clean = True
+    now = world.network.collected
+    await wait_for(lambda: world.network.collected > now)
+    await asyncio.sleep(0.05)
+    assert world.network.collected == now + 1
 
 
 async def test_containers_are_created_while_their_sandbox_comes_up(world: ShimInMemory) -> None:

@@ -4,14 +4,17 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cri import errors
 from cri.v1 import api_pb2 as cri
 from dockershim import cgroup_files, container_config, mounts, naming, records, resources, sandbox_config, security
 from dockershim.facts import EngineFacts, facts_from
 from dockershim.logs import LogSetup
-from dockershim.network import PortMapping
+from dockershim.network import PortMapping, ports_from_text, ports_to_text
 from dockershim.records import ImageFacts, ProcessUser, SandboxRecord
+from dockershim.sandbox_run import network_of
 
 FACTS = EngineFacts()
 NEW = EngineFacts(
@@ -285,6 +288,35 @@ def test_resolv_conf_and_network() -> None:
     ]
     pod = sandbox_config.pod_network("id", "/ns", cri.PodSandboxConfig(metadata=POD, port_mappings=ports))
     assert pod.port_mappings == (PortMapping("udp", 53, 5353, "1.2.3.4"),)
+
+
+def test_host_ports_are_known_from_the_engine_alone() -> None:
+    """As they have to be for a DEL after the network's own record is lost."""
+    ports = [
+        cri.PortMapping(protocol=cri.UDP, container_port=53, host_port=5353, host_ip="fd00::1"),
+        cri.PortMapping(protocol=cri.TCP, container_port=80, host_port=8080),
+        cri.PortMapping(protocol=cri.TCP, container_port=81),
+    ]
+    config = cri.PodSandboxConfig(metadata=POD, port_mappings=ports)
+    labels = sandbox_config.create_body(config, "", "pause", FACTS)["Labels"]
+    inspect = {"Id": "1", "Name": naming.sandbox_name(POD), "HostConfig": {}, "State": {}, "Config": {"Labels": labels}}
+    record = records.to_sandbox(inspect)
+    assert record is not None and record.labels == {}
+    assert network_of(record).port_mappings == sandbox_config.pod_network("1", "", config).port_mappings != ()
+    config = cri.PodSandboxConfig(metadata=POD)
+    assert naming.PORT_MAPPINGS_LABEL not in sandbox_config.create_body(config, "", "pause", FACTS)["Labels"]
+
+
+@given(st.lists(st.builds(
+    PortMapping, st.sampled_from(["tcp", "udp", "sctp"]), st.integers(1, 65535), st.integers(1, 65535),
+    st.ip_addresses().map(str) | st.just(""))))
+def test_any_host_ports_come_back(ports: list[PortMapping]) -> None:
+    assert ports_from_text(ports_to_text(ports)) == tuple(ports)
+
+
+@given(st.text())
+def test_any_text_gives_ports_or_none(text: str) -> None:
+    assert all(port.host_port >= 0 for port in ports_from_text(text))
 
 
 def container_body(config: cri.ContainerConfig, facts: EngineFacts = FACTS) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,12 +60,32 @@ def test_file_of_the_old_format(tmp_path):
     assert cached.result["ips"] == [{"address": "10.0.0.3/24"}]
 
 
-def test_broken_file_is_reported_and_the_others_are_read(tmp_path, caplog):
+@pytest.mark.parametrize("content", ["", "{", '{"kind":"cniCacheV1","containerId":"zzz","ifNa'])
+def test_broken_file_is_reported_and_its_name_tells_whose_it_is(tmp_path, caplog, content):
     cache = ResultCache(tmp_path)
     cache.save(CACHED)
-    (tmp_path / "results" / "pods-zzz-eth0").write_text("{")
-    assert len(cache.all()) == 1
-    assert "pods-zzz-eth0" in caplog.text
+    (tmp_path / "results" / "pod-net-zzz-eth0").write_text(content)
+    (tmp_path / "results" / "notes").write_text(content)
+    broken = next(found for found in cache.all() if found.attachment.container_id == "zzz")
+    assert (broken.network, broken.attachment.ifname) == ("pod-net", "eth0")
+    assert (broken.config, broken.incomplete) == (b"", True)
+    assert len(cache.all()) == 2
+    assert "pod-net-zzz-eth0" in caplog.text
+
+
+def test_incomplete_until_there_is_a_result(tmp_path):
+    cache = ResultCache(tmp_path)
+    begun = CachedAttachment("pods", ATTACHMENT, b'{"name":"pods"}', {}, incomplete=True)
+    cache.save(begun)
+    assert cache.of_sandbox("abc")[0].incomplete
+    assert "result" not in json.loads((tmp_path / "results" / "pods-abc-eth0").read_bytes())
+    cache.save(replace(begun, result={"ips": []}))  # failed, and what it had made could not be undone
+    assert cache.of_sandbox("abc")[0].incomplete
+    cache.save(replace(begun, result={"ips": []}, incomplete=False))
+    (found,) = cache.of_sandbox("abc")
+    assert not found.incomplete
+    cache.forget(begun)  # by its name: it has not been read from anywhere
+    assert cache.all() == []
 
 
 def test_unwritable_directory_is_named(tmp_path):

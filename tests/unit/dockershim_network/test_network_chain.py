@@ -165,10 +165,55 @@ async def test_executable_that_cannot_start(plugins, tmp_path):
 async def test_validation_names_the_missing_and_the_old(plugins):
     plugins.add("one")
     with pytest.raises(NetworkConfigError, match=r"plugins\[1\]\.type: no executable 'nix' in "):
-        await plugins.chain().validate(network("one", "nix"))
+        await plugins.chain().agree(network("one", "nix"))
     with pytest.raises(NetworkConfigError, match=r"one speaks CNI 0\.4\.0, 1\.0\.0, 1\.1\.0, not 0\.3\.1"):
-        await plugins.chain().validate(network("one", version="0.3.1"))
-    await plugins.chain().validate(network("one"))
+        await plugins.chain().agree(network("one", version="0.3.1"))
+    assert (await plugins.chain().agree(network("one"))).cni_version == "1.1.0"
+
+
+async def test_the_newest_version_that_all_plugins_speak(plugins):
+    plugins.add("one")
+    plugins.add("two")
+    older = plugins.path / "two"
+    older.write_text(older.read_text().replace('"0.4.0","1.0.0","1.1.0"', '"0.3.1","0.4.0","1.0.0"'))
+    content = {
+        "cniVersion": "0.4.0", "cniVersions": ["1.1.0", "1.0.0"], "name": "pods",
+        "plugins": [{"type": "one"}, {"type": "two"}],
+    }  # fmt: skip
+    agreed = await plugins.chain().agree(parse_network(json.dumps(content).encode(), "f"))
+    assert agreed.cni_version == "1.0.0"
+    assert json.loads(agreed.raw)["cniVersion"] == "1.0.0"  # what the cache keeps for DEL
+    content["cniVersions"], content["cniVersion"] = [], "1.1.0"
+    with pytest.raises(NetworkConfigError, match=r"two speaks CNI 0\.3\.1, 0\.4\.0, 1\.0\.0, not 1\.1\.0"):
+        await plugins.chain().agree(parse_network(json.dumps(content).encode(), "f"))
+
+
+async def test_result_without_a_version_is_of_the_lists(plugins):
+    plugins.add("one", """printf '{"ips":[{"address":"10.0.0.2/24"}]}'""")
+    plugins.add("two", "printf '%s' \"$conf\"")
+    result = await plugins.chain().add(network("one", "two"), HERE)
+    assert result["prevResult"] == {"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.2/24"}]}
+
+
+async def test_failed_plugin_dies_with_its_children(plugins, tmp_path):
+    plugins.add("one", f"sleep 300 & echo $! > {tmp_path}/child; exit 7")
+    with pytest.raises(AddFailedError, match="exit status 7"):
+        await plugins.chain().add(network("one"), HERE)
+    await gone(int((tmp_path / "child").read_text()))
+
+
+async def test_garbage_is_collected_by_all_also_after_a_failure(plugins):
+    plugins.add("one", """printf '{"code":11,"msg":"busy"}'; exit 1""")
+    plugins.add("two")
+    with pytest.raises(PluginError, match=r"\(gc\): busy"):
+        await plugins.chain().collect_garbage(network("one", "two"), [HERE])
+    assert plugins.calls == ["one GC no", "two GC no"]
+    content = {"cniVersion": "1.1.0", "name": "pods", "disableGC": True, "plugins": [{"type": "two"}]}
+    quiet = parse_network(json.dumps(content).encode(), "f")
+    await plugins.chain().collect_garbage(quiet, [HERE])
+    content = {"cniVersion": "1.1.0", "name": "pods", "disableCheck": True, "plugins": [{"type": "two"}]}
+    await plugins.chain().check(parse_network(json.dumps(content).encode(), "f"), HERE, {"ips": []})
+    assert plugins.calls == ["one GC no", "two GC no"]
 
 
 async def test_check_from_0_4_status_and_gc_from_1_1(plugins):

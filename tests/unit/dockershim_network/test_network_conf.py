@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockershim.network.conf import parse_network, parse_plugin, parse_version, with_plugins
+from dockershim.network.conf import in_version, parse_network, parse_plugin, parse_version, with_plugins
 from dockershim.network.conf_dir import read_directory
 from dockershim.network.errors import NetworkConfigError
 
@@ -37,6 +37,15 @@ def test_single_plugin_becomes_a_list_that_the_cache_can_give_back():
 
 def test_newest_known_of_several_versions():
     assert parse_network(conflist(cniVersions=["0.4.0", "1.1.0", "9.0.0"]), "a").cni_version == "1.1.0"
+
+
+def test_offered_versions_are_the_known_ones_newest_first():
+    network = parse_network(conflist(cniVersion="1.0.0", cniVersions=["0.4.0", "1.1.0", "9.0.0", "1.0.0"]), "a")
+    assert network.offered == ("1.1.0", "1.0.0", "0.4.0")
+    older = in_version(network, "1.0.0")
+    assert (older.cni_version, older.offered, older.plugins) == ("1.0.0", ("1.0.0",), network.plugins)
+    assert parse_network(older.raw, "cache").cni_version == "1.0.0"
+    assert in_version(older, "1.0.0") is older
 
 
 def test_version_is_the_first_one_when_absent():

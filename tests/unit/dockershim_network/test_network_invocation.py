@@ -10,11 +10,13 @@ from dockershim.network.conf import parse_network
 from dockershim.network.errors import PluginError
 from dockershim.network.invocation import Attachment, Outcome, Verb, build, build_version, parse_outcome
 from dockershim.network.model import DNSConfig, PodNetwork, PortMapping
-from dockershim.network.result import to_network_result
+from dockershim.network.result import to_network_result, to_raw_result
 from dockershim.network.runtime_config import (
     EGRESS_ANNOTATION,
+    GUID_ANNOTATION,
     INGRESS_ANNOTATION,
     IPS_ANNOTATION,
+    MAC_ANNOTATION,
     PodNetworkRequestError,
     capability_args,
     cni_args,
@@ -78,7 +80,7 @@ def test_verbs_without_result_may_print_anything():
         (Outcome(2, b"", b"panic: nil\n"), "exit status 2: 'panic: nil'", None),
         (Outcome(3, b"<html>"), "exit status 3: '<html>'", None),
         (Outcome(0, b"hello"), "not JSON", None),
-        (Outcome(0, b""), "not JSON", None),
+        (Outcome(0, b""), "printed nothing instead of a result", None),
         (Outcome(0, b"[1]"), "not an object: '[1]'", None),
         (Outcome(-9, b"x" * 9, truncated=True), "printed more than 1048576 bytes", None),
     ],
@@ -100,13 +102,21 @@ def test_any_outcome_is_a_result_or_a_plugin_error(status, stdout, stderr):
 
 
 def test_capabilities_of_a_pod():
+    annotations = {
+        INGRESS_ANNOTATION: "10M",
+        EGRESS_ANNOTATION: "1Gi",
+        IPS_ANNOTATION: "10.0.0.9/24, fd00::9",
+        MAC_ANNOTATION: "0a:58:0A:00:00:02",
+        GUID_ANNOTATION: "24:8a:07:03:00:8d:ae:2e",
+        "example.org/any": "thing",
+    }
     pod = PodNetwork(
         "abc",
         "web",
         "default",
         "uid-1",
         port_mappings=(PortMapping("TCP", 80, 8080, "127.0.0.1"), PortMapping("udp", 53, 0)),
-        annotations={INGRESS_ANNOTATION: "10M", EGRESS_ANNOTATION: "1Gi", IPS_ANNOTATION: "10.0.0.9/24, fd00::9"},
+        annotations=annotations,
         cgroup_parent="/kubepods/x",
         dns=DNSConfig(("10.0.0.10",), ("svc.cluster.local",)),
     )
@@ -122,6 +132,9 @@ def test_capabilities_of_a_pod():
         "ips": ["10.0.0.9/24", "fd00::9"],
         "dns": {"servers": ["10.0.0.10"], "searches": ["svc.cluster.local"]},
         "cgroupPath": "/kubepods/x",
+        "mac": "0a:58:0A:00:00:02",
+        "infinibandGUID": "24:8a:07:03:00:8d:ae:2e",
+        "io.kubernetes.cri.pod-annotations": annotations,
     }
     assert capability_args(POD, "") == {}
 
@@ -130,6 +143,16 @@ def test_capabilities_of_a_pod():
 def test_bandwidth_that_is_none_is_refused(rate):
     with pytest.raises(PodNetworkRequestError, match="ingress-bandwidth"):
         capability_args(PodNetwork("a", "b", "c", "d", annotations={INGRESS_ANNOTATION: rate}), "")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [(MAC_ANNOTATION, "0a:58"), (MAC_ANNOTATION, "0a-58-00-00-00-02"), (GUID_ANNOTATION, "0a:58:00:00:00:02"),
+     (GUID_ANNOTATION, "x")],
+)  # fmt: skip
+def test_hardware_address_that_is_none_is_refused(annotation, text):
+    with pytest.raises(PodNetworkRequestError, match=annotation):
+        capability_args(PodNetwork("a", "b", "c", "d", annotations={annotation: text}), "")
 
 
 def test_address_that_is_none_is_refused():
@@ -153,3 +176,12 @@ def test_addresses_of_a_result():
     assert [interface.name for interface in result.interfaces] == ["cni0", "eth0"]
     assert to_network_result({"ip4": {"ip": "10.0.0.7/16"}, "ip6": {"ip": "fd00::7/64"}}).ips == ("10.0.0.7", "fd00::7")
     assert to_network_result({}).ips == ()
+
+
+@pytest.mark.parametrize("version", ["0.3.1", "0.4.0", "1.0.0", "1.1.0"])
+def test_addresses_that_are_seen_make_a_result(version):
+    raw = to_raw_result(version, "eth0", "/proc/7/ns/net", ("10.0.0.7/24", "fd00::7/64"))
+    assert to_network_result(raw).ips == ("10.0.0.7", "fd00::7")
+    assert raw["cniVersion"] == version
+    assert [item.get("version") for item in raw["ips"]] == ([None, None] if version >= "1" else ["4", "6"])
+    assert to_raw_result(version, "eth0", "/proc/7/ns/net", ()) == {}

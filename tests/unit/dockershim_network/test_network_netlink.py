@@ -26,7 +26,7 @@ def test_global_addresses_of_one_interface_ipv4_first():
         new_address(2, "10.0.0.5"),
         new_address(3, "10.0.0.9"),
     ]
-    assert netlink.global_addresses(messages, 2) == ("10.0.0.5", "fd00::5")
+    assert netlink.global_addresses(messages, 2) == ("10.0.0.5/24", "fd00::5/24")
 
 
 def connection(destination, port, protocol=17, zone=None):
