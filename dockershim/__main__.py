@@ -13,13 +13,17 @@ from dockershim.flags import FlagError, Flags, parse, usage
 logger = logging.getLogger(__name__)
 
 _DEBUG_VERBOSITY = 4
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "warn": logging.WARNING,
-           "error": logging.ERROR}
+_LEVELS = {
+    "trace": logging.DEBUG, "debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING,
+    "warn": logging.WARNING, "error": logging.ERROR, "fatal": logging.CRITICAL, "panic": logging.CRITICAL,
+}
+ACTIVATED = "fd://"
+"""The endpoint of cri-dockerd's own unit file: the socket that systemd listens on for us."""
 
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        flags, remarks = parse(sys.argv[1:] if argv is None else argv)
+        flags, remarks = parse(sys.argv[1:] if argv is None else argv, os.environ)
         if flags.log_level.lower() not in _LEVELS:
             raise FlagError(f"--log-level={flags.log_level}: use debug, info, warning or error")
         check_endpoints(flags)
@@ -32,13 +36,17 @@ def main(argv: list[str] | None = None) -> int:
     if flags.version:
         print(f"dockershim {_version()}")  # noqa: T201 - the answer to --version
         return 0
+    if flags.buildinfo:
+        print(_build_info())  # noqa: T201 - the answer to --buildinfo
+        return 0
     level = logging.DEBUG if flags.v >= _DEBUG_VERBOSITY else _LEVELS[flags.log_level.lower()]
     logging.basicConfig(level=level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("grpc").setLevel(logging.WARNING)  # at debug it tells of every wake-up of its loop
     for remark in remarks:
         logger.warning("%s", remark)
     try:
-        asyncio.run(_serve(flags))
+        listening = _listening(flags)  # before the event loop opens files of its own
+        asyncio.run(_serve(flags, *listening))
     except (OSError, ValueError) as error:
         return _cannot_run(error)
     except ExceptionGroup as group:
@@ -52,8 +60,8 @@ def main(argv: list[str] | None = None) -> int:
 def check_endpoints(flags: Flags) -> None:
     """Raises FlagError for addresses that nobody could listen on or connect to."""
     listen, engine = flags.container_runtime_endpoint, flags.docker_endpoint
-    if not listen.startswith(("unix:///", "/")):
-        raise FlagError(f"--container-runtime-endpoint={listen}: use unix:///path/to/the.sock")
+    if listen != ACTIVATED and not listen.startswith(("unix:///", "/")):
+        raise FlagError(f"--container-runtime-endpoint={listen}: use unix:///path/to/the.sock or {ACTIVATED}")
     if not engine.startswith(("unix:///", "tcp://", "/")):
         raise FlagError(f"--docker-endpoint={engine}: use unix:///path/to/the.sock or tcp://host:port")
 
@@ -80,8 +88,33 @@ def _version() -> str:
         return "(source checkout)"
 
 
-async def _serve(flags: Flags) -> None:
+def _build_info() -> str:
+    from importlib.metadata import version
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"Program: dockershim\nVersion: {_version()}\nPython version: {python}\ngRPC version: {version('grpcio')}"
+
+
+def _listening(flags: Flags) -> tuple[str, socket.socket | None]:
+    """Where our server listens, and the socket before it that systemd has handed to us. Raises ValueError."""
     from cri.client import normalize_endpoint
+    from dockershim.activation import listener_at, take_sockets
+
+    handed = take_sockets(os.environ)
+    behind = f"{flags.root_directory}/cri.sock"
+    if flags.container_runtime_endpoint == ACTIVATED:
+        if not handed:
+            raise ValueError(
+                f"--container-runtime-endpoint={ACTIVATED}: systemd has handed over no socket; start the socket unit, "
+                "or listen at unix:///path/to/the.sock"
+            )
+        return behind, handed[0]
+    path = normalize_endpoint(flags.container_runtime_endpoint).removeprefix("unix://")
+    activated = listener_at(handed, path)
+    return (path, None) if activated is None else (behind, activated)
+
+
+async def _serve(flags: Flags, listen: str, inherited: socket.socket | None) -> None:
     from dockershim.logs import ContainerLogs
     from dockershim.network import CNINetwork
     from dockershim.shim import Dockershim, Settings
@@ -93,10 +126,14 @@ async def _serve(flags: Flags) -> None:
     if flags.pod_cidr:
         network.set_pod_cidr(flags.pod_cidr)
     settings = Settings(
-        listen=normalize_endpoint(flags.container_runtime_endpoint).removeprefix("unix://"),
+        listen=listen,
         docker_endpoint=flags.docker_endpoint,
         pause_image=flags.pod_infra_container_image,
         root_directory=root,
+        pinned_images=flags.pinned_images,
+        pinned_image_labels=flags.pinned_image_labels,
+        pull_silence_seconds=flags.image_pull_progress_deadline,
+        inherited=inherited,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,6 +1,8 @@
 """PullImage: every form of AuthConfig, progress kept while it goes, a caller's cancellation reaches the engine.
 
-A pull that moves is never cut off; one of which nothing is heard for a long time is.
+A pull that moves is never cut off, however slow; one that stands still for a long time is. It moves when a byte came or
+a layer entered another stage: an engine with containerd's store repeats where it stands ten times a second, so that
+hearing from it says nothing.
 """
 
 import asyncio
@@ -26,14 +28,24 @@ SILENCE_SECONDS = 600.0
 """Extracting one huge layer is silent for minutes on a slow disk."""
 
 
+_RATE_SECONDS = 5.0
+"""The rate is that of about so long."""
+
+
 @dataclass(slots=True)
 class PullProgress:
-    """Bytes of one pull, per layer what has come and what there is."""
+    """Bytes of one pull, per layer what has come and what there is. Times are seconds, monotonic but `began_at`."""
 
     image: str
     began: float
-    """Monotonic seconds."""
+    began_at: float = 0.0
+    """Of the clock on the wall."""
+    moved: float = 0.0
+    bytes_per_second: float = 0.0
     layers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _stages: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _mark: tuple[float, int] | None = None
+    """Where the rate is counted from."""
 
     @property
     def current_bytes(self) -> int:
@@ -43,16 +55,30 @@ class PullProgress:
     def total_bytes(self) -> int:
         return sum(total for _, total in self.layers.values())
 
-    def take(self, message: dict[str, Any]) -> None:
-        """One line of the engine's progress stream."""
-        detail, layer = message.get("progressDetail") or {}, message.get("id")
+    def take(self, message: dict[str, Any], now: float) -> None:
+        """One line of the engine's progress stream, heard at `now`."""
+        detail, layer = message.get("progressDetail") or {}, str(message.get("id") or "")
+        stage = (str(message.get("status") or ""), int(detail.get("current") or 0))
+        if self._stages.get(layer) != stage:
+            self._stages[layer], self.moved = stage, now
         if not layer:
             return
-        if message.get("status") == "Downloading" and "current" in detail:
-            self.layers[layer] = (int(detail["current"]), int(detail.get("total") or 0))
-        elif message.get("status") in ("Download complete", "Pull complete") and layer in self.layers:
-            total = self.layers[layer][1]
+        if stage[0] == "Downloading" and "current" in detail:
+            self.layers[layer] = (stage[1], int(detail.get("total") or 0))
+            self._count(now)
+        elif stage[0] in ("Download complete", "Pull complete") and layer in self.layers:
+            total = self.layers[layer][1] or self.layers[layer][0]
             self.layers[layer] = (total, total)
+
+    def _count(self, now: float) -> None:
+        """The rate since the mark, which follows at some distance."""
+        if self._mark is None:
+            self._mark = (self.began, 0)
+        since, before = self._mark
+        if now > since:
+            self.bytes_per_second = max(self.current_bytes - before, 0) / (now - since)
+        if now - since >= _RATE_SECONDS:
+            self._mark = (now, self.current_bytes)
 
 
 def split_reference(image: str) -> tuple[str, str]:
@@ -89,19 +115,26 @@ def auth_header(auth: cri.AuthConfig) -> dict[str, str]:
 
 
 class ImagePuller:
-    def __init__(self, engine: EngineClient, clock: Callable[[], float] = time.monotonic) -> None:
-        self._engine, self._clock = engine, clock
+    def __init__(
+        self,
+        engine: EngineClient,
+        silence_seconds: float = SILENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine, self._silence_seconds = engine, silence_seconds
+        self._clock, self._wall_clock = clock, wall_clock
         self.under_way: dict[str, PullProgress] = {}
 
-    async def pull(self, image: str, auth: cri.AuthConfig, silence_seconds: float = SILENCE_SECONDS) -> str:
+    async def pull(self, image: str, auth: cri.AuthConfig) -> str:
         """The image's id. Raises EngineError, InvalidArgumentError, DeadlineExceededError."""
         repository, tag = split_reference(image)
         with self._progress(image) as progress:
             async with self._engine.stream(
                 "POST", "/images/create", {"fromImage": repository, "tag": tag}, headers=auth_header(auth),
-                head_timeout=silence_seconds,
+                head_timeout=self._silence_seconds,
             ) as (_, connection):
-                await _follow(connection, progress, silence_seconds)
+                await self._follow(connection, progress)
         separator = "@" if ":" in tag else ":"
         try:
             inspect = await self._engine.inspect_image(f"{repository}{separator}{tag}")
@@ -111,36 +144,38 @@ class ImagePuller:
         logger.info("image pulled image=%s bytes=%d seconds=%.1f", image, progress.current_bytes, seconds)
         return str(inspect["Id"])
 
+    async def _follow(self, connection: Connection, progress: PullProgress) -> None:
+        rest = b""
+        chunks = connection.chunks()
+        while True:
+            left = progress.moved + self._silence_seconds - self._clock()
+            try:
+                async with asyncio.timeout(max(left, 0.0)):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                raise DeadlineExceededError(
+                    f"pull of {progress.image}: nothing came for {self._silence_seconds:.0f} s "
+                    f"({progress.current_bytes} of {progress.total_bytes} bytes are there)"
+                ) from None
+            if chunk is None:
+                return
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    self._hear(msgspec.json.decode(line), progress)
+
+    def _hear(self, message: dict[str, Any], progress: PullProgress) -> None:
+        if "error" in message or "errorDetail" in message:
+            detail = (message.get("errorDetail") or {}).get("message") or message.get("error")
+            raise InternalError(f"failed to pull image {progress.image}: {detail}")
+        progress.take(message, self._clock())
+
     @contextlib.contextmanager
     def _progress(self, image: str) -> Iterator[PullProgress]:
-        progress = PullProgress(image, self._clock())
+        progress = PullProgress(image, self._clock(), self._wall_clock(), self._clock())
         self.under_way[image] = progress
         try:
             yield progress
         finally:
             if self.under_way.get(image) is progress:
                 del self.under_way[image]
-
-
-async def _follow(connection: Connection, progress: PullProgress, silence_seconds: float) -> None:
-    rest = b""
-    chunks = connection.chunks()
-    while True:
-        try:
-            async with asyncio.timeout(silence_seconds):
-                chunk = await anext(chunks, None)
-        except TimeoutError:
-            raise DeadlineExceededError(
-                f"pull of {progress.image}: nothing heard from the engine for {silence_seconds:.0f} s"
-            ) from None
-        if chunk is None:
-            return
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if not line.strip():
-                continue
-            message = msgspec.json.decode(line)
-            if "error" in message or "errorDetail" in message:
-                detail = (message.get("errorDetail") or {}).get("message") or message.get("error")
-                raise InternalError(f"failed to pull image {progress.image}: {detail}")
-            progress.take(message)

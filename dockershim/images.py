@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cri.errors import InvalidArgumentError
 from cri.v1 import api_pb2 as cri
 from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
 from dockershim.image_cache import ImageCache, ImageConfig
+from dockershim.pinning import PinnedImages
 from dockershim.ports import EngineState
 from dockershim.records import is_image_id
 
@@ -39,9 +40,7 @@ def to_image(
 
 
 class Images:
-    """`pinned` are names of images that garbage collection must leave alone: the pause image."""
-
-    def __init__(self, engine: EngineClient, state: EngineState, cache: ImageCache, pinned: frozenset[str]) -> None:
+    def __init__(self, engine: EngineClient, state: EngineState, cache: ImageCache, pinned: PinnedImages) -> None:
         self._engine, self._state, self._cache, self._pinned = engine, state, cache, pinned
 
     async def list_images(self, name: str = "") -> list[cri.Image]:
@@ -54,7 +53,7 @@ class Images:
         return [
             to_image(
                 item["Id"], item.get("RepoTags") or (), item.get("RepoDigests") or (), int(item.get("Size") or 0),
-                config, self._is_pinned(item.get("RepoTags") or ()),
+                config, self._is_pinned(item, item.get("Labels")),
             )
             for item, config in zip(listed, configs, strict=True)
         ]
@@ -65,10 +64,10 @@ class Images:
         if inspect is None:
             return None
         self._cache.remember(inspect["Id"], inspect)
-        tags = inspect.get("RepoTags") or ()
+        labels = (inspect.get("Config") or {}).get("Labels")
         return to_image(
-            inspect["Id"], tags, inspect.get("RepoDigests") or (), int(inspect.get("Size") or 0),
-            await self._cache.config(inspect["Id"]), self._is_pinned(tags),
+            inspect["Id"], inspect.get("RepoTags") or (), inspect.get("RepoDigests") or (),
+            int(inspect.get("Size") or 0), await self._cache.config(inspect["Id"]), self._is_pinned(inspect, labels),
         )
 
     async def remove(self, name: str) -> None:
@@ -108,8 +107,9 @@ class Images:
             return None  # the engine took a name such as `deed` for the beginning of an id
         return inspect
 
-    def _is_pinned(self, tags: Iterable[str]) -> bool:
-        return any(tag in self._pinned for tag in tags)
+    def _is_pinned(self, image: Mapping[str, Any], labels: Mapping[str, str] | None) -> bool:
+        names = [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
+        return self._pinned.has(names, labels or {})
 
 
 def _has_name(inspect: dict[str, Any], name: str) -> bool:

@@ -59,7 +59,12 @@ class RuntimeInfo:
 
     def _verbose(self, facts: EngineFacts | None) -> dict[str, str]:
         pulls = {
-            name: {"currentBytes": pull.current_bytes, "totalBytes": pull.total_bytes}
+            name: {
+                "currentBytes": pull.current_bytes,
+                "totalBytes": pull.total_bytes,
+                "bytesPerSecond": round(pull.bytes_per_second),
+                "startedAt": pull.began_at,
+            }
             for name, pull in self._puller.under_way.items()
         }
         return {

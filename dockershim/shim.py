@@ -10,6 +10,7 @@ The server answers before the engine does: until then every verb but Status is U
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from cri.errors import CriError
 from cri.server import CriServer, Observer
 from cri.v1 import api_pb2_grpc as cri_grpc
+from dockershim.activation import Relay
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
 from dockershim.container_create import ContainerCreator
 from dockershim.container_lifecycle import ContainerLifecycle
@@ -28,12 +30,13 @@ from dockershim.exec_sync import ExecRunner
 from dockershim.facts import facts_from, read_oom_score_adj_floor
 from dockershim.image_cache import ImageCache
 from dockershim.image_fs import DiskUsage
-from dockershim.image_pull import ImagePuller
+from dockershim.image_pull import SILENCE_SECONDS, ImagePuller
 from dockershim.images import Images
 from dockershim.inventory import Inventory
 from dockershim.logs import LogError, LogTarget
 from dockershim.network import NetworkError, NetworkPlugin
 from dockershim.pause.image import PauseImage
+from dockershim.pinning import PinnedImages
 from dockershim.pod_metrics import PodMetrics
 from dockershim.ports import Cleanups, EngineState
 from dockershim.records import SandboxRecord
@@ -64,6 +67,12 @@ class Settings:
     docker_endpoint: str
     pause_image: str
     root_directory: Path
+    pinned_images: tuple[str, ...] = ()
+    """Beside the pause image."""
+    pinned_image_labels: tuple[str, ...] = ()
+    pull_silence_seconds: float = SILENCE_SECONDS
+    inherited: socket.socket | None = None
+    """Listens for us already; `listen` is then a path of our own behind it."""
 
 
 class Dockershim:
@@ -78,6 +87,7 @@ class Dockershim:
     ) -> None:
         """`make_logs(engine_root)` gives the container logs of an engine that keeps its files there."""
         self.network = network
+        self._inherited = settings.inherited
         self._needs_tidying = asyncio.Event()
         self._logs = logs = EngineLogs(make_logs)
         self.engine = engine = EngineClient(settings.docker_endpoint)
@@ -88,9 +98,10 @@ class Dockershim:
         self.image_cache = ImageCache(engine)
         self.inventory = inventory = Inventory(engine, self.image_cache, self._drain, str(files.directory))
         self.events = EventHub(inventory, checkpoints)
-        self.puller = ImagePuller(engine)
+        self.puller = ImagePuller(engine, settings.pull_silence_seconds)
         self.pause = PauseImage(engine, self.puller, settings.pause_image)
-        self.images = Images(engine, state, self.image_cache, frozenset((settings.pause_image,)))
+        pinned = PinnedImages((settings.pause_image, *settings.pinned_images), settings.pinned_image_labels)
+        self.images = Images(engine, state, self.image_cache, pinned)
         self.info = RuntimeInfo(engine, state, network, self.puller)
         self.containers = ContainerLifecycle(engine, state, inventory, logs)
         self.container_creator = ContainerCreator(engine, state, inventory, logs, files, cleanups)
@@ -128,6 +139,8 @@ class Dockershim:
             ]
             try:
                 await self.server.start()
+                if self._inherited is not None:
+                    tasks.append(group.create_task(Relay(self._inherited, self.server.socket_path).run()))
                 ready()
                 await stop.wait()
             finally:

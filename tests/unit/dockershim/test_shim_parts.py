@@ -46,6 +46,13 @@ from dockershim.stats import parse_net_dev
         (["-h"], "help", True),
         (["--cni_conf_dir=/c"], "cni_conf_dir", "/c"),
         (["--network-plugin=cni", "--"], "network_plugin", "cni"),
+        (["--network-plugin="], "network_plugin", "cni"),
+        (["--buildinfo"], "buildinfo", True),
+        (["--cri-dockerd-root-directory=/d"], "root_directory", "/d"),
+        (["--image-pull-progress-deadline=1m30s"], "image_pull_progress_deadline", 90.0),
+        (["--image-pull-progress-deadline", "1.5h"], "image_pull_progress_deadline", 5400.0),
+        (["--pinned-images=a:1, b", "--pinned-images=c*"], "pinned_images", ("a:1", "b", "c*")),
+        (["--pinned-image-labels=k,l=v"], "pinned_image_labels", ("k", "l=v")),
     ],
 )
 def test_flags(argv: list[str], field: str, value: object) -> None:
@@ -62,6 +69,8 @@ def test_flags(argv: list[str], field: str, value: object) -> None:
         (["--version=perhaps"], "not a boolean"),
         (["-v=x"], "not a number"),
         (["--network-plugin=kubenet"], "only cni"),
+        (["--image-pull-progress-deadline=60"], "not a duration"),
+        (["--image-pull-progress-deadline=0"], "needs some time"),
     ],
 )
 def test_bad_flags(argv: list[str], text: str) -> None:
@@ -69,8 +78,32 @@ def test_bad_flags(argv: list[str], text: str) -> None:
         parse(argv)
 
 
+def test_the_engine_is_where_docker_clients_look_for_it() -> None:
+    environ = {"DOCKER_HOST": "unix:///run/user/docker.sock"}
+    assert parse([], environ)[0].docker_endpoint == "unix:///run/user/docker.sock"
+    assert parse(["--docker-endpoint="], environ)[0].docker_endpoint == "unix:///run/user/docker.sock"
+    assert parse(["--docker-endpoint=/x"], environ)[0].docker_endpoint == "/x"
+    assert parse(["--docker-endpoint="])[0].docker_endpoint == "unix:///var/run/docker.sock"
+
+
+CRI_DOCKERD_FLAGS = """\
+    buildinfo cni-bin-dir cni-cache-dir cni-conf-dir container-runtime-endpoint cri-dockerd-root-directory
+    docker-endpoint hairpin-mode help image-pull-progress-deadline ipv6-dual-stack log-level network-plugin
+    network-plugin-mtu pinned-image-labels pinned-images pod-cidr pod-infra-container-image runtime-cgroups
+    runtime-request-timeout streaming-bind-addr version
+"""
+
+
+@pytest.mark.parametrize("name", CRI_DOCKERD_FLAGS.split())
+def test_every_flag_of_cri_dockerd_is_known(name: str) -> None:
+    """Its config/options.go and cmd/server.go: an existing unit file starts the dockershim."""
+    values = {"network-plugin": "cni", "image-pull-progress-deadline": "1m", "log-level": "info"}
+    switches = ("buildinfo", "help", "ipv6-dual-stack", "version")
+    parse([f"--{name}" if name in switches else f"--{name}={values.get(name, '1')}"])
+
+
 def test_flags_of_cri_dockerd_that_mean_nothing_here_are_remarked() -> None:
-    flags, remarks = parse(["--image-pull-progress-deadline", "1m", "--hairpin-mode=none", "-v=2"])
+    flags, remarks = parse(["--runtime-request-timeout", "1m", "--hairpin-mode=none", "-v=2"])
     assert flags == Flags(v=2) and len(remarks) == 2
     assert "--pod-infra-container-image" in usage() and "registry.k8s.io/pause" in usage()
 
@@ -253,14 +286,34 @@ def test_auth_that_is_none() -> None:
 
 def test_pull_progress() -> None:
     progress = image_pull.PullProgress("i", 0.0)
-    for message in (
+    for second, message in enumerate((
         {"status": "Pulling from x", "id": "latest"},
         {"status": "Downloading", "id": "a", "progressDetail": {"current": 5, "total": 10}},
         {"status": "Downloading", "id": "b", "progressDetail": {"current": 1, "total": 4}},
         {"status": "Download complete", "id": "b", "progressDetail": {}},
-    ):
-        progress.take(message)
+    )):
+        progress.take(message, second)
     assert (progress.current_bytes, progress.total_bytes) == (9, 14)
+
+
+def test_a_pull_moves_when_bytes_come_and_its_rate_is_the_recent_one() -> None:
+    progress = image_pull.PullProgress("i", 0.0)
+
+    def take(current: int, now: float, status: str = "Downloading") -> None:
+        progress.take({"status": status, "id": "a", "progressDetail": {"current": current, "total": 5000}}, now)
+
+    for second in range(1, 11):
+        take(second * 100, second)
+    assert (progress.moved, progress.bytes_per_second) == (10, 100)
+    for second in range(11, 16):
+        take(1000, second)  # the engine says the same again and again
+    assert progress.moved == 10 and progress.bytes_per_second == 0
+    take(2000, 20)
+    assert progress.moved == 20 and progress.bytes_per_second == 200
+    take(0, 21, "Extracting")
+    assert progress.moved == 21
+    progress.take({"status": "Digest: sha256:1"}, 22)
+    assert progress.moved == 22
 
 
 @pytest.mark.parametrize(
