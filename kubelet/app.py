@@ -24,6 +24,7 @@ from kubelet.config import Options
 from kubelet.containerspec import HostFacts, learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
+from kubelet.images.progress import PullProgress
 from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
 from kubelet.notify import keep_watchdog_fed, notify
@@ -212,7 +213,7 @@ def _operator_server(agent: Agent) -> OperatorServer:
     view = AgentOperatorView(
         facts, agent.pods, agent.status_manager, agent.workers, agent.pod_sync.steps, agent.config,
         agent.local_events, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),
-        lambda: agent.health.version,
+        lambda: agent.health.version, PullProgress(agent.clients.runtime, lambda: agent.images.under_way),
     )
     return OperatorServer(agent.root_dir / SOCKET_NAME, view, agent.timeline)
 

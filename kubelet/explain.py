@@ -7,7 +7,7 @@ Findings of the node (runtime gone, network not ready) come before the pod's own
 Pure: times are Unix seconds and `now` is given. Waiting reasons: the kubelet contract, section 1.5.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kubelet.api.meta import parse_time
@@ -42,6 +42,16 @@ class EventView:
     last_seen: float
     count: int = 1
     field_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PullView:
+    """An image that is being pulled; the bytes are 0 where the runtime does not tell them (yet)."""
+
+    since: float
+    current_bytes: int = 0
+    total_bytes: int = 0
+    bytes_per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +140,12 @@ def explain(
     events: Sequence[EventView] = (),
     manifest_problems: Sequence[ManifestProblem] = (),
     health: NodeHealth | None = None,
+    pulls: Mapping[str, PullView] | None = None,
 ) -> Explanation:
-    """The answer for `pod`, whose `status` is the current one."""
+    """The answer for `pod`, whose `status` is the current one; `pulls` are by image name with a tag or digest."""
     recent = tuple(sorted((event for event in events if now - event.last_seen <= _RECENT_SECONDS),
                           key=lambda event: event.last_seen, reverse=True))
-    findings = tuple(_findings(pod, worker, recent, manifest_problems, health or NodeHealth()))
+    findings = tuple(_findings(pod, worker, recent, manifest_problems, health or NodeHealth(), pulls or {}))
     first = findings[0] if findings else Finding("")
     ready = _condition(pod, "Ready") is not None and _is_true(pod, "Ready")
     return Explanation(
@@ -158,7 +169,7 @@ def _summary(pod: Pod, ready: bool, first: Finding) -> str:
 
 def _findings(
     pod: Pod, worker: WorkerView | None, events: Sequence[EventView], problems: Sequence[ManifestProblem],
-    health: NodeHealth,
+    health: NodeHealth, pulls: Mapping[str, PullView],
 ) -> Iterator[Finding]:
     if _done(pod, worker):
         yield from _of_rejection(pod)
@@ -169,6 +180,7 @@ def _findings(
         yield _of_termination(pod, worker, events)
         return
     yield from _of_containers(pod, worker, events)
+    yield from _of_pulls(pod, pulls)
     yield from _of_worker(worker, events)
     yield from _of_readiness(pod, events)
 
@@ -236,6 +248,38 @@ def _of_containers(pod: Pod, worker: WorkerView | None, events: Sequence[EventVi
             since=_waiting_since(status, events), last_error=_container_error(status, waiting.message),
             next_retry_at=retry, advice=ADVICE.get(waiting.reason, ""),
         )
+
+
+def _of_pulls(pod: Pod, pulls: Mapping[str, PullView]) -> Iterator[Finding]:
+    """Images that come in just now, for containers that have not started."""
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses,
+                *pod.status.ephemeral_container_statuses)
+    started = {status.name for status in statuses if status.state and not status.state.waiting}
+    spec = pod.spec
+    wanted = [(container.name, container.image) for container in (*spec.init_containers, *spec.containers)]
+    wanted += [(container.name, container.image) for container in spec.ephemeral_containers]
+    for name, image in wanted:
+        pull = _pull_of(image, pulls)
+        if pull is not None and name not in started:
+            yield Finding(f"its image {image}, which is being pulled{_progress_text(pull)}", subject=name,
+                          reason="Pulling", since=pull.since)
+
+
+def _pull_of(image: str, pulls: Mapping[str, PullView]) -> PullView | None:
+    return pulls.get(image) or pulls.get(f"{image}:latest")
+
+
+def _progress_text(pull: PullView) -> str:
+    if not pull.total_bytes:
+        return ""
+    parts = f"{_mebibytes(pull.current_bytes)} of {_mebibytes(pull.total_bytes)}"
+    if pull.current_bytes >= pull.total_bytes:
+        return f": {parts} have come, it is being unpacked"
+    return f": {parts}, {_mebibytes(pull.bytes_per_second)}/s"
+
+
+def _mebibytes(count: float) -> str:
+    return f"{count / 2**20:.1f} MiB"
 
 
 def _what_for(reason: str, status: ContainerStatus) -> str:

@@ -19,7 +19,8 @@ from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Node, Pod, PodStatus
 from kubelet.config import KubeletConfiguration, to_plain
 from kubelet.events import LogEventRecorder
-from kubelet.explain import EventView, ManifestProblem, NodeHealth, WorkerView
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
+from kubelet.images.progress import PullProgress
 from kubelet.operator.view import NodeFacts
 from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
@@ -119,10 +120,18 @@ class AgentOperatorView:
         self, facts: AgentFacts, pods: PodManager, statuses: StatusSource, workers: PodWorkers,
         steps: Mapping[PodUID, str], config: PodConfig, events: LogEventRecorder, node: Callable[[], Node],
         health: Callable[[], NodeHealth], checks: Callable[[], Mapping[str, str]], runtime_name: Callable[[], str],
+        progress: PullProgress,
     ) -> None:
         self._facts, self._pods, self._statuses, self._workers = facts, pods, statuses, workers
         self._steps, self._config, self._events, self._node = steps, config, events, node
         self._health, self._checks, self._runtime_name = health, checks, runtime_name
+        self._progress = progress
+
+    async def look(self) -> None:
+        await self._progress.look()
+
+    def pulls(self) -> Mapping[str, PullView]:
+        return self._progress.pulls()
 
     def node(self) -> NodeFacts:
         facts = self._facts

@@ -110,6 +110,8 @@ class ImageManager:
         self._backoff = Backoff(FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS)
         self._last_errors: dict[str, str] = {}
         self._flights: dict[tuple[str, ...], _Flight] = {}
+        self.under_way: dict[str, float] = {}
+        """Images that the runtime is pulling, as it was asked for them, and since when (Unix seconds)."""
 
     async def ensure(self, request: ImageRequest) -> PulledImage:
         """The image, pulled if policy and presence ask for it. Raises ImageError."""
@@ -240,6 +242,12 @@ class ImageManager:
         async with self._slots or _no_limit:
             if self._bucket is not None:
                 await self._bucket.acquire()
+            return await self._pull_with_any_login(spec, credentials, sandbox)
+
+    async def _pull_with_any_login(self, spec: cri.ImageSpec, credentials: list[Credential],
+                                   sandbox: cri.PodSandboxConfig | None) -> _Pulled:
+        self.under_way[spec.image] = time.time()
+        try:
             begun = self._clock()
             errors: list[CriError] = []
             logins: Sequence[Credential | None] = credentials or [None]
@@ -254,6 +262,8 @@ class ImageManager:
             if len(errors) == 1:
                 raise errors[0]
             raise UnknownError(f"[{', '.join(error_text(error) for error in errors)}]", "PullImage")
+        finally:
+            self.under_way.pop(spec.image, None)
 
     def _event(self, request: ImageRequest, kind: EventKind, reason: str, message: str) -> None:
         self._recorder.event(request.reference, kind, reason, message)

@@ -44,7 +44,7 @@ def find_pod(pods: Sequence[Pod], query: str) -> Pod:
 def explanation(view: OperatorView, pod: Pod, now: float) -> Explanation:
     return explain(
         pod, now=now, worker=view.worker(pod.metadata.uid), events=view.events(pod.metadata.uid),
-        manifest_problems=view.manifest_problems(), health=view.node().health,
+        manifest_problems=view.manifest_problems(), health=view.node().health, pulls=view.pulls(),
     )
 
 

@@ -82,9 +82,9 @@ class OperatorServer:
                 self._view, self._timeline, request.query.get("pod", ""), self._now())))
         return app
 
-    @staticmethod
-    def _answer(make: Callable[[web.Request], dict[str, Any]]) -> Callable[[web.Request], Any]:
+    def _answer(self, make: Callable[[web.Request], dict[str, Any]]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
+            await self._view.look()
             try:
                 return web.json_response(make(request))
             except UnknownPodError as error:

@@ -3,12 +3,12 @@
 The CLI never imports this module (it reads JSON): keep the names of fields here and in `render` the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from kubelet.api.types import Pod
-from kubelet.explain import EventView, ManifestProblem, NodeHealth, WorkerView
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,15 @@ class NodeFacts:
 
 
 class OperatorView(Protocol):
-    """Answers from memory: none of these may wait for the runtime or the API server."""
+    """Answers from memory: none of these may wait for the runtime or the API server, but `look`."""
+
+    async def look(self) -> None:
+        """Before a question is answered: ask how far image pulls are, if there are some; a second at most."""
+        ...
+
+    def pulls(self) -> Mapping[str, PullView]:
+        """By image name, with the bytes of the last look."""
+        ...
 
     def node(self) -> NodeFacts: ...
 

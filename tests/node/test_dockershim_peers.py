@@ -1,12 +1,13 @@
 """The dockershim under clients that we did not write: the upstream kubelet with static pods, and crictl."""
 
 import json
+import re
 
 from shim_under_test import BUSYBOX, ShimUnderTest, eventually
 
-from conformance import builds
+from conformance import builds, images
 from conformance.agents import kubelet_config
-from conformance.throwaway import ThrowawayNode
+from conformance.throwaway import CHECKOUT, ThrowawayNode
 from cri.v1 import api_pb2 as cri
 
 MANIFEST = {
@@ -115,3 +116,71 @@ async def test_crictl(fresh_node: ThrowawayNode) -> None:
         await crictl("stopp", sandbox_id)
         await crictl("rmp", sandbox_id)
         assert container_id[:12] not in await crictl("ps", "-a")
+
+
+MIRROR = """\
+version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/registry}}
+http: {addr: "127.0.0.1:5000"}
+"""
+HOW_TO_IMAGE = "library/busybox:stable"
+
+
+def how_to(page: str) -> tuple[dict[str, str], list[str]]:
+    """The files and the commands of the page's part "With crictl"; a `cat FILE` is followed by the file."""
+    block = re.search(r"^### With crictl$.*?^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert block
+    files: dict[str, str] = {}
+    commands: list[str] = []
+    for line in block[1].splitlines():
+        if line.startswith("$ "):
+            commands.append(line.removeprefix("$ ").partition("  #")[0].rstrip())
+        elif commands[-1].startswith("cat "):
+            name = commands[-1].removeprefix("cat ")
+            files[name] = files.get(name, "") + line + "\n"
+    return files, commands
+
+
+async def test_the_how_to_of_the_docs() -> None:
+    """As it is written: the commands are typed into a shell one by one; images come from a mirror of Docker Hub's."""
+    builds.ensure(["crictl"])
+    files, commands = how_to((CHECKOUT / "docs/dockershim.md").read_text())
+    async with ThrowawayNode("node-test-how-to", engine_args=["--registry-mirror=http://127.0.0.1:5000"]) as node:
+        await node.write_cni()
+        await images.load_into_engine(node.docker_socket, images.node_images())
+        node.path("/etc/mirror.yml").write_text(MIRROR)
+        await node.spawn(["docker-registry", "serve", "/etc/mirror.yml"], name="mirror")
+        await node.run(["docker", "tag", BUSYBOX, f"127.0.0.1:5000/{HOW_TO_IMAGE}"])
+
+        async def pushed() -> bool | None:
+            done = await node.run(["docker", "push", f"127.0.0.1:5000/{HOW_TO_IMAGE}"], check=False)
+            return done.returncode == 0 or None
+
+        await eventually(pushed, "the image in the mirror")
+        async with ShimUnderTest(node) as shim:
+            node.path("/run/dockershim.sock").symlink_to(shim.socket)
+            done = await node.run(["sh", "-c", script_of(files, commands)],
+                                  env={"PATH": f"{builds.path('crictl').parent}:/usr/sbin:/usr/bin:/sbin:/bin"})
+            parts = dict(zip(commands, done.stdout.split(MARK)[1:], strict=True))
+            info = next(text for command, text in parts.items() if command.startswith("crictl info"))
+            assert json.loads(info)["status"]["conditions"][0]["status"] is True
+            assert parts["crictl logs $container"].strip() == "hello"
+            shell = next(text for command, text in parts.items() if command.startswith("crictl exec"))
+            assert "inside-a-terminal" in shell
+            assert "main" in parts["crictl stats; crictl statsp; crictl metricsp"]
+            assert not (await shim.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items
+
+
+MARK = "=-=-="
+
+
+def script_of(files: dict[str, str], commands: list[str]) -> str:
+    """What is interactive gets a terminal, and a user who types one line."""
+    lines = ["set -e", 'cd "$(mktemp -d)"']
+    lines += [f"cat >{name} <<'END'\n{content}END" for name, content in files.items()]
+    for command in commands:
+        typed = command
+        if " -it " in command:
+            typed = f"echo 'tty >/dev/null && echo inside-a-terminal; exit' | script -qec \"{command}\" /dev/null"
+        lines += [f"printf '%s' '{MARK}'", typed]
+    return "\n".join(lines)

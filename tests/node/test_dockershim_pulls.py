@@ -1,8 +1,11 @@
-"""PullImage against a real registry on the node's loopback, with and without credentials."""
+"""PullImage against a real registry on the node's loopback: with and without credentials, slow, silent, interrupted."""
 
 import asyncio
 import base64
+import json
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,6 +16,13 @@ from cri import errors
 from cri.v1 import api_pb2 as cri
 
 OPEN, CLOSED = "127.0.0.1:5000", "127.0.0.1:5001"
+TOKENS, SLOW, SILENT = "127.0.0.1:5002", "127.0.0.1:5003", "127.0.0.1:5004"
+"""Behind `registry_proxy`, which says what each does."""
+PROXIES = {
+    TOKENS: ("--registry-token=registry-secret", "--identity-token=identity-secret"),
+    SLOW: ("--rate=100000",),
+    SILENT: ("--stall",),
+}
 USER, PASSWORD = "puller", "pull-secret"
 HTPASSWD = "puller:$2b$04$abcdefghijklmnopqrstuuH5wTQzvC3Zall/mZjSDa23DrVdMWhT6\n"
 CONFIG = """\
@@ -25,34 +35,48 @@ DOCKER = ("docker", "--config=/run/docker-config")  # not in the home directory,
 AUTH = "auth: {htpasswd: {realm: test, path: /etc/registry-htpasswd}}"
 
 
-@pytest_asyncio.fixture(params=STORES)
-async def fresh_node(request: pytest.FixtureRequest) -> AsyncIterator[ThrowawayNode]:
-    async with node_with_store(request.param, "node-test-pull") as node:
-        yield node
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=STORES)
+async def node(request: pytest.FixtureRequest) -> AsyncIterator[ThrowawayNode]:
+    """With two registries that hold the busybox image under `test/app:1`; the open one also images of incompressible
+    bytes that the engine does not have, `test/slow:1` and `test/silent:1`: one layer it would only fetch once. And the
+    proxies."""
+    async with node_with_store(request.param, "node-test-pull") as made:
+        made.path("/etc/registry-htpasswd").write_text(HTPASSWD)
+        for address, auth in ((OPEN, ""), (CLOSED, AUTH)):
+            port = address.rpartition(":")[2]
+            path = f"/etc/registry-{port}.yml"
+            made.path(path).write_text(CONFIG.format(port=port, auth=auth))
+            await made.spawn(["docker-registry", "serve", path], name=f"registry-{port}")
+            await eventually(lambda address=address: answers(made, address), f"registry at {address}")
+            if auth:
+                await made.run([*DOCKER, "login", "-u", USER, "--password-stdin", address], stdin=PASSWORD)
+            await made.run(["docker", "tag", BUSYBOX, f"{address}/test/app:1"])
+            await made.run([*DOCKER, "push", f"{address}/test/app:1"])
+            await made.run(["docker", "rmi", f"{address}/test/app:1"])
+        for name in ("slow", "silent"):
+            big = f"{OPEN}/test/{name}:1"
+            await made.run(["sh", "-c", "mkdir -p /run/big && head -c 600000 /dev/urandom > /run/big/bytes && "
+                                        f"tar -C /run/big -c . | docker import - {big} && docker push {big} && "
+                                        f"docker rmi {big}"])
+        for address, words in PROXIES.items():
+            port = address.rpartition(":")[2]
+            program = [sys.executable, Path(__file__).with_name("registry_proxy.py"), port, OPEN.rpartition(":")[2]]
+            await made.spawn([*program, *words], name=f"proxy-{port}")
+            await eventually(lambda address=address: answers(made, address), f"proxy at {address}")
+        yield made
+
+
+async def answers(node: ThrowawayNode, address: str) -> bool | None:
+    done = await node.run(["busybox", "wget", "-qO-", f"http://{address}/v2/"], check=False)
+    return done.returncode == 0 or "401" in done.stderr or None
 
 
 @pytest_asyncio.fixture
-async def shim(fresh_node: ThrowawayNode) -> AsyncIterator[ShimUnderTest]:
-    """With two registries that hold the busybox image under `test/app:1`."""
-    fresh_node.path("/etc/registry-htpasswd").write_text(HTPASSWD)
-    for address, auth in ((OPEN, ""), (CLOSED, AUTH)):
-        port = address.rpartition(":")[2]
-        path = f"/etc/registry-{port}.yml"
-        fresh_node.path(path).write_text(CONFIG.format(port=port, auth=auth))
-        await fresh_node.spawn(["docker-registry", "serve", path], name=f"registry-{port}")
-
-        async def answers(address: str = address) -> bool | None:
-            done = await fresh_node.run(["busybox", "wget", "-qO-", f"http://{address}/v2/"], check=False)
-            return done.returncode == 0 or "401" in done.stderr or None
-
-        await eventually(answers, f"registry at {address}")
-        if auth:
-            await fresh_node.run([*DOCKER, "login", "-u", USER, "--password-stdin", address], stdin=PASSWORD)
-        await fresh_node.run(["docker", "tag", BUSYBOX, f"{address}/test/app:1"])
-        await fresh_node.run([*DOCKER, "push", f"{address}/test/app:1"])
-        await fresh_node.run(["docker", "rmi", f"{address}/test/app:1"])
-    async with ShimUnderTest(fresh_node) as under_test:
+async def shim(node: ThrowawayNode) -> AsyncIterator[ShimUnderTest]:
+    async with ShimUnderTest(node) as under_test:
         yield under_test
+    pulled = [f"{address}/test/{name}:1" for address in (OPEN, CLOSED, *PROXIES) for name in ("app", "slow", "silent")]
+    await node.run(["docker", "rmi", *pulled], check=False)
 
 
 async def pull(shim: ShimUnderTest, image: str, **auth: str) -> str:
@@ -101,3 +125,75 @@ async def test_pulls_that_fail(shim: ShimUnderTest) -> None:
 async def test_many_at_once(shim: ShimUnderTest) -> None:
     pulled = await asyncio.gather(*(pull(shim, f"{OPEN}/test/app:1") for _ in range(5)))
     assert len(set(pulled)) == 1
+
+
+async def test_tokens_are_passed_on(shim: ShimUnderTest) -> None:
+    """A registry token is the bearer itself, an identity token is what one is asked for with."""
+    image_id = await pull(shim, f"{OPEN}/test/app:1")
+    for auth in ({"registry_token": "registry-secret"}, {"identity_token": "identity-secret"}):
+        assert await pull(shim, f"{TOKENS}/test/app:1", **auth, server_address=TOKENS) == image_id
+        await shim.node.run(["docker", "rmi", f"{TOKENS}/test/app:1"])
+    for wrong in ({}, {"registry_token": "other"}, {"identity_token": "other"}):
+        with pytest.raises(errors.CriError) as refused:
+            await pull(shim, f"{TOKENS}/test/app:1", **wrong, server_address=TOKENS)
+        assert not isinstance(refused.value, errors.UnknownError)
+
+
+async def test_slow_pulls_end_and_silent_ones_are_given_up(node: ThrowawayNode) -> None:
+    """The deadline is shorter than the slow pull takes; its progress is told meanwhile."""
+    async with ShimUnderTest(node, "--image-pull-progress-deadline=4s") as shim, asyncio.TaskGroup() as group:
+        slow = group.create_task(pull(shim, f"{SLOW}/test/slow:1"))
+        silent = group.create_task(expect_deadline(shim, f"{SILENT}/test/silent:1"))
+
+        async def told(image: str) -> dict[str, float] | None:
+            status = await shim.runtime.Status(cri.StatusRequest(verbose=True))
+            pull_told = json.loads(status.info["pulls"]).get(image) or {}
+            return pull_told if pull_told.get("currentBytes") and pull_told.get("bytesPerSecond") else None
+
+        progress = await eventually(lambda: told(f"{SLOW}/test/slow:1"), "bytes and rate of the slow pull")
+        assert 0 < progress["currentBytes"] <= progress["totalBytes"] < 700_000
+        assert await silent
+        image_id = await slow
+        assert json.loads((await shim.runtime.Status(cri.StatusRequest(verbose=True))).info["pulls"]) == {}
+        status = await shim.images.ImageStatus(cri.ImageStatusRequest(image=cri.ImageSpec(image=image_id)))
+        assert f"{SLOW}/test/slow:1" in status.image.repo_tags
+    await node.run(["docker", "rmi", f"{SLOW}/test/slow:1"])
+
+
+async def expect_deadline(shim: ShimUnderTest, image: str) -> bool:
+    with pytest.raises(errors.DeadlineExceededError, match=r"nothing came for 4 s"):
+        await pull(shim, image)
+    return True
+
+
+async def test_a_pull_ends_with_its_caller(shim: ShimUnderTest) -> None:
+    async def told() -> set[str]:
+        return set(json.loads((await shim.runtime.Status(cri.StatusRequest(verbose=True))).info["pulls"]))
+
+    async def begun() -> bool | None:
+        return f"{SILENT}/test/silent:1" in await told() or None
+
+    async def ended() -> bool | None:
+        return not await told() or None
+
+    async with asyncio.TaskGroup() as group:
+        pulling = group.create_task(pull(shim, f"{SILENT}/test/silent:1"))
+        await eventually(begun, "the pull")
+        pulling.cancel()
+        await eventually(ended, "the end of the pull")
+
+
+async def test_pinned_images(node: ThrowawayNode) -> None:
+    flags = (f"--pinned-images={OPEN}/test/app", "--pinned-image-labels=keep=yes")
+    async with ShimUnderTest(node, *flags) as shim:
+        await node.run(["docker", "import", "--change=LABEL keep=yes", "-", "localhost/labelled:1"], stdin="")
+        await node.run(["docker", "import", "--change=LABEL keep=no", "-", "localhost/other:1"], stdin="")
+        await pull(shim, f"{OPEN}/test/app:1")
+        listed = (await shim.images.ListImages(cri.ListImagesRequest())).images
+        pinned = {name: image.pinned for image in listed for name in image.repo_tags}
+        assert pinned[f"{OPEN}/test/app:1"] and pinned["localhost/labelled:1"]
+        assert pinned["registry.k8s.io/pause:3.10.1"] and not pinned["localhost/other:1"]
+        for name, wanted in pinned.items():
+            one = await shim.images.ImageStatus(cri.ImageStatusRequest(image=cri.ImageSpec(image=name)))
+            assert one.image.pinned == wanted, name
+        await node.run(["docker", "rmi", "localhost/labelled:1", "localhost/other:1", f"{OPEN}/test/app:1"])

@@ -16,7 +16,7 @@ from kubelet.api.types import (
     PodSpec,
     PodStatus,
 )
-from kubelet.explain import ADVICE, EventView, ManifestProblem, NodeHealth, WorkerView, explain
+from kubelet.explain import ADVICE, EventView, ManifestProblem, NodeHealth, PullView, WorkerView, explain
 
 NOW = 1_000_000.0
 
@@ -160,3 +160,24 @@ def test_old_events_explain_nothing_and_new_ones_come_first():
     events = [EventView("Normal", "Old", "x", NOW - 7200), EventView("Normal", "A", "x", NOW - 9),
               EventView("Normal", "B", "x", NOW - 2)]
     assert [event.reason for event in explain(pod(), now=NOW, events=events).events] == ["B", "A"]
+
+
+@pytest.mark.parametrize(
+    ("pull", "said"),
+    [
+        (PullView(5.0), "its image example/app:1, which is being pulled"),
+        (PullView(5.0, 1 << 20, 4 << 20, 1 << 19),
+         "its image example/app:1, which is being pulled: 1.0 MiB of 4.0 MiB, 0.5 MiB/s"),
+        (PullView(5.0, 4 << 20, 4 << 20, 1 << 19),
+         "its image example/app:1, which is being pulled: 4.0 MiB of 4.0 MiB have come, it is being unpacked"),
+    ],
+)
+def test_a_pull_is_told_with_its_progress(pull, said):
+    waits = waiting("ContainerCreating")
+    one = Pod(metadata=ObjectMeta(name="web", namespace="default", uid="u"),
+              spec=PodSpec(containers=(Container(name="c", image="example/app:1"),)), status=waits)
+    answer = explain(one, now=NOW, pulls={"example/app:1": pull}, worker=WorkerView("u", "sync", "starting containers"))
+    assert (answer.waits_for, answer.since, answer.findings[0].subject) == (said, 5.0, "c")
+    assert explain(one, now=NOW, pulls={"other:1": pull}).waits_for == ""
+    up = Pod(metadata=one.metadata, spec=one.spec, status=running(ready=True, conditions=(READY,)))
+    assert explain(up, now=NOW, pulls={"example/app:1": pull}).waits_for == ""

@@ -7,7 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from kubelet.api.types import Container, ContainerStatus, ObjectMeta, Pod, PodCondition, PodSpec, PodStatus
-from kubelet.explain import EventView, ManifestProblem, NodeHealth, WorkerView
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
 from kubelet.operator import __main__ as cli
 from kubelet.operator.answers import AmbiguousPodError, UnknownPodError, find_pod
 from kubelet.operator.client import AskError, ask
@@ -43,6 +43,14 @@ class View:
     def __init__(self) -> None:
         self.all: list[Pod] = [pod("web-1", "u1"), pod("job", "u2", "Pending", ready=False),
                                pod("web-2", "u3", namespace="other")]
+
+        self.looks = 0
+
+    async def look(self) -> None:
+        self.looks += 1
+
+    def pulls(self) -> Mapping[str, PullView]:
+        return {"example/app:latest": PullView(NOW - 30, 5 << 20, 20 << 20, 1 << 19)} if self.looks else {}
 
     def node(self) -> NodeFacts:
         return NodeFacts(
@@ -106,6 +114,17 @@ async def test_status_names_problems_and_waiting_pods(running, capsys):
     assert "the network, since 7s: no CNI configuration" in out
     assert "syncloop: stuck" in out and "/etc/m/bad.yaml: not a Pod" in out
     assert "default     job" in out.partition("Pods that wait:")[2]
+
+
+async def test_explain_says_how_far_a_pull_is(running, capsys):
+    path, view, _ = running
+    spec = PodSpec(containers=(Container(name="c", image="example/app"),))
+    view.all = [Pod(metadata=ObjectMeta(name="new", namespace="default", uid="u9"), spec=spec,
+                    status=PodStatus(phase="Pending", pod_ip="10.88.0.6"))]
+    code, out, _ = await run_cli(capsys, "explain", "new", "--socket", path)
+    assert code == 0
+    assert "c: its image example/app, which is being pulled: 5.0 MiB of 20.0 MiB, 0.5 MiB/s" in out
+    assert "30s ago" in out
 
 
 async def test_explain_answers_what_since_error_retry_and_paints_no_terminal(running, capsys):
