@@ -3,6 +3,7 @@
     pressure ▸ sysctls ▸ pod OS ▸ supplemental groups policy ▸ resources ▸ node affinity ▸ node name ▸ host ports
              ▸ NoExecute taints ▸ AppArmor ▸ shutdown            the first that objects gives the rejection
 
+A critical pod that lacks nothing but resources is not rejected: others give way to it (kubelet.preemption).
 A pure function of the pod, the other pods and the node. Texts: pkg/kubelet/lifecycle/predicate.go, handlers.go,
 sysctl/allowlist.go, eviction/eviction_manager.go; the checks shared with the scheduler: pkg/scheduler AdmissionCheck.
 """
@@ -50,6 +51,39 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """What the node has too little of for a pod: cores, bytes, pieces."""
+
+    resource: str
+    requested: Fraction
+    used: Fraction
+    capacity: Fraction
+
+    @property
+    def missing(self) -> Fraction:
+        return self.requested - (self.capacity - self.used)
+
+    @property
+    def rejection(self) -> Rejection:
+        scale = 1000 if self.resource == CPU else 1
+        requested, used, capacity = (
+            math.ceil(amount * scale) for amount in (self.requested, self.used, self.capacity)
+        )
+        return Rejection(
+            f"OutOf{self.resource}",
+            f"Node didn't have enough resource: {self.resource}, requested: {requested}, used: {used}, "
+            f"capacity: {capacity}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsRoom:
+    """A critical pod that could run here if others gave way."""
+
+    shortages: tuple[Shortage, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NodeState:
     """What admission asks of the node besides its API object."""
 
@@ -62,16 +96,20 @@ class NodeState:
     shutting_down: bool = False
 
 
-def admit(pod: Pod, active_pods: Iterable[Pod], node: Node, state: NodeState | None = None) -> Rejection | None:
+def admit(
+    pod: Pod, active_pods: Iterable[Pod], node: Node, state: NodeState | None = None
+) -> Rejection | NeedsRoom | None:
     """None if `pod` may run beside `active_pods` (those admitted and not yet over; `pod` itself is skipped)."""
     state = state or NodeState()
     others = [other for other in active_pods if other.metadata.uid != pod.metadata.uid]
+    shortages = tuple(find_shortages(pod, others, node))
+    critical = is_critical(pod)
     checks: tuple[Callable[[], Rejection | None], ...] = (
         lambda: _under_pressure(pod, state),
         lambda: _sysctls(pod, state),
         lambda: _operating_system(pod),
         lambda: _supplemental_groups(pod, node),
-        lambda: next(iter(insufficient_resources(pod, others, node)), None),
+        lambda: shortages[0].rejection if shortages and not critical else None,
         lambda: _node_affinity(pod, node),
         lambda: _node_name(pod, node),
         lambda: _host_ports(pod, others),
@@ -79,7 +117,8 @@ def admit(pod: Pod, active_pods: Iterable[Pod], node: Node, state: NodeState | N
         lambda: _apparmor(pod, state),
         lambda: _shutdown(state),
     )
-    return next((rejection for check in checks if (rejection := check()) is not None), None)
+    rejection = next((rejection for check in checks if (rejection := check()) is not None), None)
+    return rejection or (NeedsRoom(shortages) if shortages else None)
 
 
 def _under_pressure(pod: Pod, state: NodeState) -> Rejection | None:
@@ -145,7 +184,7 @@ def _supplemental_groups(pod: Pod, node: Node) -> Rejection | None:
     )
 
 
-def insufficient_resources(pod: Pod, others: Sequence[Pod], node: Node) -> Iterator[Rejection]:
+def find_shortages(pod: Pod, others: Sequence[Pod], node: Node) -> Iterator[Shortage]:
     """What the node has too little of: pods, cpu, memory, ephemeral storage, then everything else by name.
 
     Extended resources that the node does not know at all are not its to refuse (cluster-level resources).
@@ -153,7 +192,7 @@ def insufficient_resources(pod: Pod, others: Sequence[Pod], node: Node) -> Itera
     allocatable = read(node.status.allocatable)
     slots = int(allocatable.get(PODS, Fraction(0)))
     if len(others) + 1 > slots:
-        yield _insufficient(PODS, 1, len(others), slots)
+        yield Shortage(PODS, Fraction(1), Fraction(len(others)), Fraction(slots))
     used: dict[str, Fraction] = {}
     for other in others:
         for name, amount in pod_requests(other).items():
@@ -166,17 +205,7 @@ def insufficient_resources(pod: Pod, others: Sequence[Pod], node: Node) -> Itera
             continue
         taken, capacity = used.get(name, Fraction(0)), allocatable.get(name, Fraction(0))
         if wanted > 0 and wanted > capacity - taken:
-            scale = 1000 if name == CPU else 1
-            yield _insufficient(
-                name, math.ceil(wanted * scale), math.ceil(taken * scale), math.ceil(capacity * scale)
-            )
-
-
-def _insufficient(name: str, requested: int, used: int, capacity: int) -> Rejection:
-    return Rejection(
-        f"OutOf{name}",
-        f"Node didn't have enough resource: {name}, requested: {requested}, used: {used}, capacity: {capacity}",
-    )
+            yield Shortage(name, wanted, taken, capacity)
 
 
 def _is_extended(name: str) -> bool:

@@ -41,11 +41,13 @@ from kubelet.node import HealthCheck, LeaseKeeper, NodeManager, NodeSurroundings
 from kubelet.objects import ObjectManager, RuntimeClasses, Services
 from kubelet.paths import CONTAINER_LOGS_DIR
 from kubelet.podconfigs import PodConfigs
+from kubelet.podender import PodEnder
 from kubelet.podmanager import PodManager
 from kubelet.podstatus import StatusManager
 from kubelet.podstatuses import PodStatuses
 from kubelet.podsync import PodServices, PodSync
 from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
+from kubelet.preemption import CannotMakeRoomError, Preemption, Preemptor, plan_preemption
 from kubelet.probing import CHECKPOINT_NAME, PodProbes
 from kubelet.runtimefacts import RuntimeFacts
 from kubelet.server.assembly import rotation_policy
@@ -253,13 +255,17 @@ class Agent:
             self._running_logs, self.clients.runtime, rotation_policy(config),
             interval_seconds=float(config.container_log_monitor_interval), workers=config.container_log_max_workers,
         )
+        self.ender = PodEnder(self.workers, self.recorder)
+        preemptor = Preemptor(
+            self.ender, self.recorder, lambda resource: self.metrics.preemptions.inc(preemption_signal=resource)
+        )
         self.upkeep = Upkeep(
-            self._admit, self.status_manager, self.recorder, self.mirrors,
+            self._admit, preemptor, self.status_manager, self.recorder, self.mirrors,
             tidiers(
                 self.probes, self.status_manager, self.statuses.messages, self.pleg.cache, self.collection,
                 self.volumes, self.cgroups,
             ),
-            time.time,
+            time.time, on_rejected=lambda reason: self.metrics.admission_rejections_total.labels(reason).inc(),
         )
         self.loop = SyncLoop(
             self.config, self.pods, self.workers, self.pleg, self.probes.results, self.upkeep, self.timeline,
@@ -368,10 +374,16 @@ class Agent:
         handler = self.runtime_classes.known_handler(pod.spec.runtime_class_name)
         return handler in self._recursive_read_only_handlers()
 
-    def _admit(self, pod: Pod) -> admission.Rejection | None:
+    def _admit(self, pod: Pod) -> admission.Rejection | Preemption | None:
         active = active_pods(self.pods.pods(), self.status_manager, self.workers)
         facts, node = self.node.facts, self.node.node()
         state = admission.NodeState(
             allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
         )
-        return admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)
+        answer = admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)
+        if not isinstance(answer, admission.NeedsRoom):
+            return answer
+        try:
+            return plan_preemption(pod, active, answer.shortages)
+        except CannotMakeRoomError as error:
+            return admission.Rejection("UnexpectedAdmissionError", str(error))

@@ -21,6 +21,7 @@ from kubelet.api.types import Pod
 from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
 from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
+from kubelet.preemption import Preemption
 from kubelet.sources import PodChange, PodOp
 from kubelet.timeline import Stage, Timeline
 from pleg import EventKind, PodLifecycleEvent
@@ -56,7 +57,10 @@ class Upkeep(Protocol):
 
     def reject(self, pod: Pod, rejection: Rejection) -> None: ...
 
-    def admit(self, pod: Pod) -> Rejection | None: ...
+    def admit(self, pod: Pod) -> Rejection | Preemption | None: ...
+
+    async def make_room(self, preemption: Preemption) -> None:
+        """End the pods that have to give way to a critical one."""
 
     async def tidy(self, matter: Callable[[], set[PodUID]]) -> None: ...
 
@@ -76,6 +80,9 @@ class SyncLoop:
         self._probe_results, self._upkeep, self._timeline = probe_results, upkeep, timeline
         self._on_probe_result, self._on_pod, self._on_death = on_probe_result, on_pod, on_death
         self._untidy = asyncio.Event()
+        self._preemptions: asyncio.Queue[Preemption] = asyncio.Queue()
+        self._waiting_for_room: set[PodUID] = set()
+        """Critical pods whose victims are ending; they count as active, so that nobody takes the room made for them."""
         self.last_turn = time.monotonic()
         """Monotonic time of the last message handled; the healthz check `syncloop` reads it."""
 
@@ -85,6 +92,7 @@ class SyncLoop:
             group.create_task(self._pump(self._runtime.events, self._handle_event), name="pod lifecycle events")
             group.create_task(self._pump(self._probe_results, self._handle_probe), name="probe results")
             group.create_task(self._keep_house(), name="housekeeping")
+            group.create_task(self._preempt(group), name="preemptions")
 
     async def _pump(self, queue: "asyncio.Queue[T]", handle: "Callable[[T], Awaitable[None]]") -> None:
         while True:
@@ -125,22 +133,48 @@ class SyncLoop:
         uid = pod_uid(pod)
         self._timeline.mark(uid, Stage.SEEN)
         if not self._workers.termination_requested(uid) and not pod.metadata.deletion_timestamp:
-            rejection = self._upkeep.admit(pod)
-            if rejection is not None:
-                self._upkeep.reject(pod, rejection)
+            answer = self._upkeep.admit(pod)
+            if isinstance(answer, Rejection):
+                self._upkeep.reject(pod, answer)
                 return
-        self._timeline.mark(uid, Stage.ADMITTED)
+            if answer is not None:
+                self._waiting_for_room.add(uid)
+                self._preemptions.put_nowait(answer)
+                return
+        self._admitted(pod)
+
+    def _admitted(self, pod: Pod) -> None:
+        self._timeline.mark(pod_uid(pod), Stage.ADMITTED)
         self._workers.update(PodUpdate(UpdateKind.CREATE, pod))
+
+    async def _preempt(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            preemption = await self._preemptions.get()
+            group.create_task(self._make_room(preemption), name=f"room for {pod_key(preemption.pod)}")
+
+    async def _make_room(self, preemption: Preemption) -> None:
+        """The critical pod starts once its victims have ended, unless it has gone by then."""
+        await self._upkeep.make_room(preemption)
+        uid = pod_uid(preemption.pod)
+        pod = self._pods.get(uid)
+        if uid in self._waiting_for_room and pod is not None:
+            self._admitted(pod)
+        self._waiting_for_room.discard(uid)
 
     def _changed(self, pod: Pod) -> None:
         self._put(pod)
         if is_mirror(pod):
             self._mirror_changed(pod)
             return
+        if pod.metadata.deletion_timestamp:
+            self._waiting_for_room.discard(pod_uid(pod))
+        elif pod_uid(pod) in self._waiting_for_room:
+            return
         self._workers.update(PodUpdate(UpdateKind.UPDATE, pod))
 
     def _removed(self, pod: Pod) -> None:
         self._pods.remove(pod)
+        self._waiting_for_room.discard(pod_uid(pod))
         self._untidy.set()
         if is_mirror(pod):
             self._mirror_changed(pod)
@@ -168,7 +202,7 @@ class SyncLoop:
             self._on_death(event.uid, event.container_id)
         pod = self._pods.get(PodUID(event.uid))
         if pod is not None:
-            self._workers.update(PodUpdate(UpdateKind.SYNC, pod))
+            self._sync(pod)
         elif not self._workers.knows(PodUID(event.uid)):
             self._untidy.set()
 
@@ -176,6 +210,10 @@ class SyncLoop:
         self._on_probe_result(result)
         pod = self._pods.get(PodUID(result.uid))
         if pod is not None:
+            self._sync(pod)
+
+    def _sync(self, pod: Pod) -> None:
+        if pod_uid(pod) not in self._waiting_for_room:
             self._workers.update(PodUpdate(UpdateKind.SYNC, pod))
 
     # Housekeeping.

@@ -19,6 +19,7 @@ from kubelet.cgroups import CgroupError
 from kubelet.events import EventRecorder
 from kubelet.podstatus import StatusManager, rejected_status
 from kubelet.podworkers import PodWorkers
+from kubelet.preemption import Preemption, Preemptor
 from kubelet.volumes.types import MountError, VolumeError
 
 logger = logging.getLogger(__name__)
@@ -46,20 +47,27 @@ class Tidier:
 
 class Upkeep:
     def __init__(
-        self, admit: Callable[[Pod], Rejection | None], statuses: StatusManager, recorder: EventRecorder,
-        mirrors: Mirrors | None, tidiers: Iterable[Tidier], wall: Callable[[], float],
+        self, admit: Callable[[Pod], Rejection | Preemption | None], preemptor: Preemptor, statuses: StatusManager,
+        recorder: EventRecorder, mirrors: Mirrors | None, tidiers: Iterable[Tidier], wall: Callable[[], float],
+        on_rejected: Callable[[str], None] = lambda _reason: None,
     ) -> None:
+        """`on_rejected(reason)`: for kubelet_admission_rejections_total."""
+        self._preemptor, self._on_rejected = preemptor, on_rejected
         self._admit, self._statuses, self._recorder, self._mirrors = admit, statuses, recorder, mirrors
         self._tidiers, self._wall = tuple(tidiers), wall
 
-    def admit(self, pod: Pod) -> Rejection | None:
+    def admit(self, pod: Pod) -> Rejection | Preemption | None:
         return self._admit(pod)
+
+    async def make_room(self, preemption: Preemption) -> None:
+        await self._preemptor.make_room(preemption)
 
     def reject(self, pod: Pod, rejection: Rejection) -> None:
         """The node does not take the pod: it ends as Failed without ever having run."""
         logger.warning(
             "Pod is rejected pod=%s reason=%s message=%s", formatted(pod), rejection.reason, rejection.message
         )
+        self._on_rejected(rejection.reason)
         self._recorder.event(pod_reference(pod), "Warning", rejection.reason, rejection.message)
         self._statuses.set(pod, rejected_status(pod, rejection.reason, rejection.message, self._wall()))
 

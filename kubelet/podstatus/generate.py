@@ -82,7 +82,8 @@ def _phase_and_reason(pod: Pod, previous: PodStatus, context: StatusContext, com
     verdict = context.verdict
     open_ended = not any(conditions.is_terminal(phase) for phase in (pod.status.phase, previous.phase))
     if verdict and (open_ended or (verdict.phase == previous.phase and not conditions.is_terminal(pod.status.phase))):
-        return verdict.phase, verdict.reason, verdict.message
+        phase = "Succeeded" if verdict.keeps_success and computed == "Succeeded" else verdict.phase
+        return phase, verdict.reason, verdict.message
     for known in (previous, pod.status):
         if conditions.is_terminal(known.phase):
             return known.phase, known.reason or pod.status.reason, known.message or pod.status.message
@@ -124,7 +125,8 @@ def _disruption(pod: Pod, previous: PodStatus, context: StatusContext) -> PodCon
         return conditions.find(previous.conditions, conditions.DISRUPTION_TARGET)
     return PodCondition(
         type=conditions.DISRUPTION_TARGET, status="True", reason=context.verdict.disruption_reason,
-        message=context.verdict.message, observed_generation=pod.metadata.generation or None,
+        message=context.verdict.disruption_message or context.verdict.message,
+        observed_generation=pod.metadata.generation or None,
     )
 
 

@@ -56,6 +56,10 @@ class Verdict:
     message: str = ""
     disruption_reason: str = ""
     """Reason of a DisruptionTarget condition; empty for none."""
+    disruption_message: str = ""
+    """The condition's message where it is not the pod's."""
+    keeps_success: bool = False
+    """A pod that has succeeded by then stays Succeeded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,22 @@ from cri.errors import UnavailableError
 from kubelet.api.meta import PodUID
 from kubelet.cgroups import CgroupError
 from kubelet.events import LogEventRecorder
+from kubelet.podender import PodEnder
 from kubelet.podmanager import PodManager
 from kubelet.podstatus import StatusManager
+from kubelet.podworkers import PodUpdate
+from kubelet.preemption import Preemptor
 from kubelet.upkeep import Matter, Tidier, Upkeep
 from kubelet.volumes.types import MountError, VolumeError
+
+
+class NoWorkers:
+    async def kill_and_wait(self, update: PodUpdate, timeout: float) -> bool:
+        return True
+
+
+def preemptor() -> Preemptor:
+    return Preemptor(PodEnder(NoWorkers(), LogEventRecorder()), LogEventRecorder())
 
 
 @pytest.mark.parametrize(
@@ -31,7 +43,7 @@ async def test_a_room_that_fails_is_told_about_and_spares_the_others(
         told.append(matter())
 
     upkeep = Upkeep(
-        lambda _: None, StatusManager(None, PodManager()), LogEventRecorder(), None,
+        lambda _: None, preemptor(), StatusManager(None, PodManager()), LogEventRecorder(), None,
         [Tidier("broken", fails), Tidier("fine", works)], lambda: 0.0,
     )
     await upkeep.tidy(lambda: {PodUID("a"), PodUID("b")})
@@ -50,7 +62,7 @@ async def test_each_room_is_told_what_matters_when_it_acts() -> None:
         told.append(now())
 
     upkeep = Upkeep(
-        lambda _: None, StatusManager(None, PodManager()), LogEventRecorder(), None,
+        lambda _: None, preemptor(), StatusManager(None, PodManager()), LogEventRecorder(), None,
         [Tidier("slow", slow), Tidier("late", late)], lambda: 0.0,
     )
     await upkeep.tidy(lambda: set(matter))

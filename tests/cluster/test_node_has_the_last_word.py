@@ -1,0 +1,58 @@
+"""What the node does to pods for its own sake: critical pods get room, pods that use too much are evicted."""
+
+from kube import WAIT, Kube, condition, is_ready, phase, pod, shell
+
+from conformance.apiclient import Json
+
+CRITICAL = "system-node-critical"
+
+
+def asking(cpu_milli: int) -> Json:
+    return {"resources": {"requests": {"cpu": f"{cpu_milli}m"}}}
+
+
+def bound(kube: Kube, obj: Json) -> Json:
+    """Past the scheduler, which would look for room itself."""
+    obj["spec"]["nodeName"] = kube.cluster.name
+    return obj
+
+
+async def _free_cpu_milli(kube: Kube) -> int:
+    """Of the node, as its admission counts."""
+    node = await kube.get(f"nodes/{kube.cluster.name}")
+    listed = await kube.client.get("/api/v1/pods", fieldSelector=f"spec.nodeName={kube.cluster.name}")
+    requests = [
+        c.get("resources", {}).get("requests", {}).get("cpu", "0")
+        for p in listed["items"] if phase(p) not in ("Failed", "Succeeded") for c in p["spec"]["containers"]
+    ]
+    return _milli(node["status"]["allocatable"]["cpu"]) - sum(map(_milli, requests))
+
+
+def _milli(quantity: str) -> int:
+    return int(quantity[:-1]) if quantity.endswith("m") else int(quantity) * 1000
+
+
+async def test_a_critical_pod_takes_the_place_of_a_lesser_one(kube: Kube) -> None:
+    free = await _free_cpu_milli(kube)
+    await kube.apply(
+        bound(kube, pod("victim", shell("main", WAIT, **asking(free - 100)))),
+        bound(kube, pod("bystander", shell("main", WAIT))),
+    )
+    await kube.until_pod("victim", is_ready)
+    await kube.until_pod("bystander", is_ready)
+    await kube.apply(bound(kube, pod("plain", shell("main", WAIT, **asking(200)))))
+    rejected = await kube.until_pod("plain", lambda p: phase(p) == "Failed")
+    assert rejected["status"]["reason"] == "OutOfcpu"
+    await kube.apply(bound(kube, pod("critical", shell("main", WAIT, **asking(200)), priorityClassName=CRITICAL)))
+    ended = await kube.until_pod("victim", lambda p: phase(p) == "Failed")
+    await kube.until_pod("critical", is_ready)
+    assert (ended["status"]["reason"], ended["status"]["message"]) == (
+        "Preempting", "Preempted in order to admit critical pod"
+    )
+    disruption = next(c for c in ended["status"]["conditions"] if c["type"] == "DisruptionTarget")
+    assert (disruption["status"], disruption["reason"], disruption["message"]) == (
+        "True", "TerminationByKubelet", "Pod was preempted by Kubelet to accommodate a critical pod."
+    )
+    event = await kube.until_event("victim", "Preempting")
+    assert (event.kind, event.message) == ("Warning", "Preempted in order to admit critical pod")
+    assert condition(await kube.get("pods/bystander"), "Ready") == "True"
