@@ -14,8 +14,10 @@ from cri.v1 import api_pb2 as cri
 from kubelet import admission
 from kubelet.agentparts import (
     CollectionFacts,
+    NodePods,
     cgroup_settings,
     container_policy,
+    eviction_settings,
     node_settings,
     pod_sources,
     tidiers,
@@ -30,6 +32,7 @@ from kubelet.collection import GarbageCollection, Places, image_policy
 from kubelet.config import Options
 from kubelet.containerspec import HostFacts, NodeContext
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
+from kubelet.eviction import EvictionManager, NodeMeter
 from kubelet.executor.kill import Killer
 from kubelet.executor.start import CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
@@ -56,7 +59,7 @@ from kubelet.syncloop import SyncLoop
 from kubelet.syscalls import LinuxSyscalls
 from kubelet.timeline import Stage, Timeline, adopted
 from kubelet.tokens import TokenManager
-from kubelet.upkeep import Upkeep, active_pods
+from kubelet.upkeep import Upkeep
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.manager import VolumeManager
 from pleg import Pleg
@@ -152,7 +155,7 @@ class Agent:
             node_settings(self.options, self.node_name), self.health, self.recorder, client=clients.api,
             images=clients.images, surroundings=NodeSurroundings(
                 listed=self._listed_node, volumes_in_use=lambda: self.volumes.volumes_in_use(),  # noqa: PLW0108 - made later
-                pod_cidr_changed=self._pod_cidr_changed,
+                pod_cidr_changed=self._pod_cidr_changed, pressure=lambda: self.eviction.pressure,
             ),
         )
         self.lease = LeaseKeeper(
@@ -255,7 +258,14 @@ class Agent:
             self._running_logs, self.clients.runtime, rotation_policy(config),
             interval_seconds=float(config.container_log_monitor_interval), workers=config.container_log_max_workers,
         )
+        self.node_pods = NodePods(self.pods, self.status_manager, self.workers)
         self.ender = PodEnder(self.workers, self.recorder)
+        self.eviction = EvictionManager(
+            eviction_settings(self.options),
+            NodeMeter(self.clients.runtime, self.clients.images, self.root_dir, Path(config.pod_logs_dir)),
+            self.collection, self.node_pods, self.ender, self.recorder, lambda: self.node.reference,
+            on_pressure=self.node.wake, on_evicted=lambda signal: self.metrics.evictions.inc(eviction_signal=signal),
+        )
         preemptor = Preemptor(
             self.ender, self.recorder, lambda resource: self.metrics.preemptions.inc(preemption_signal=resource)
         )
@@ -375,10 +385,11 @@ class Agent:
         return handler in self._recursive_read_only_handlers()
 
     def _admit(self, pod: Pod) -> admission.Rejection | Preemption | None:
-        active = active_pods(self.pods.pods(), self.status_manager, self.workers)
+        active = self.node_pods.active()
         facts, node = self.node.facts, self.node.node()
         state = admission.NodeState(
             allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
+            pressure=self.eviction.pressure.names(),
         )
         answer = admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)
         if not isinstance(answer, admission.NeedsRoom):

@@ -2,7 +2,7 @@
 translates between two rooms' words."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from nodegc import ContainerPolicy
@@ -14,14 +14,15 @@ from kubelet.cgroups import CgroupDriver, CgroupSettings, PodCgroups
 from kubelet.collection import GarbageCollection
 from kubelet.config import KubeletConfiguration, KubeletFlags, Options
 from kubelet.containerspec import HostFacts
+from kubelet.eviction import EvictionSettings, effective_hard, parse_thresholds
 from kubelet.node import NodeSettings
 from kubelet.podmanager import PodManager
 from kubelet.podstatus import StatusManager
-from kubelet.podworkers import PodWorkers
+from kubelet.podworkers import PodWorkers, WorkPhase
 from kubelet.probing import PodProbes
 from kubelet.sources import ApiServerSource, DirectorySource, PodConfig, PodSource, UrlSource
 from kubelet.termination import TerminationMessages
-from kubelet.upkeep import Matter, Tidier
+from kubelet.upkeep import Matter, Tidier, active_pods
 from kubelet.volumes.manager import VolumeManager
 from pleg.cache import PodCache
 
@@ -38,10 +39,24 @@ def node_settings(options: Options, node_name: str) -> NodeSettings:
         controller_attach_detach=config.enable_controller_attach_detach, kubelet_port=config.port,
         max_pods=config.max_pods, pods_per_core=config.pods_per_core, kube_reserved=config.kube_reserved,
         system_reserved=config.system_reserved,
-        eviction_hard=config.eviction_hard if "evictionHard" in options.given else None,
+        eviction_hard=hard_thresholds(options),
         max_images=config.node_status_max_images, update_seconds=float(config.node_status_update_frequency),
         declared_features=DECLARED_FEATURES, report_seconds=float(config.node_status_report_frequency),
         lease_seconds=config.node_lease_duration_seconds,
+    )
+
+
+def hard_thresholds(options: Options) -> Mapping[str, str]:
+    return effective_hard(options.config, given="evictionHard" in options.given)
+
+
+def eviction_settings(options: Options) -> EvictionSettings:
+    config = options.config
+    return EvictionSettings(
+        thresholds=parse_thresholds(config, hard_thresholds(options)),
+        transition_seconds=float(config.eviction_pressure_transition_period),
+        max_pod_grace_seconds=config.eviction_max_pod_grace_period,
+        local_storage=config.local_storage_capacity_isolation,
     )
 
 
@@ -58,6 +73,20 @@ def cgroup_settings(config: KubeletConfiguration, host: HostFacts) -> CgroupSett
         cfs_quota=config.cpu_cfs_quota, cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
         pids_limit=config.pod_pids_limit, hugepage_sizes=host.hugepage_sizes,
     )
+
+
+class NodePods:
+    """The pods as those see them who end pods for the node's sake."""
+
+    def __init__(self, pods: PodManager, statuses: StatusManager, workers: PodWorkers) -> None:
+        self._pods, self._statuses, self._workers = pods, statuses, workers
+
+    def active(self) -> list[Pod]:
+        return active_pods(self._pods.pods(), self._statuses, self._workers)
+
+    def is_cleaned_up(self, pod: Pod) -> bool:
+        worker = self._workers.view(pod_uid(pod))
+        return worker is None or worker.work.phase is WorkPhase.FINISHED
 
 
 class CollectionFacts:

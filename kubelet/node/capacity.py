@@ -41,7 +41,7 @@ def reservations(capacity: Mapping[str, Fraction], settings: NodeSettings) -> Re
     thresholds = DEFAULT_EVICTION_HARD if settings.eviction_hard is None else settings.eviction_hard
     for signal, threshold in thresholds.items():
         resource = _EVICTION_RESOURCES.get(signal)
-        if resource is not None:
+        if resource is not None and threshold != "100%":  # which switches it off, as 0% does
             kept = _threshold(threshold, capacity[resource])
             reserved[resource] = reserved.get(resource, Fraction(0)) + kept
     return reserved

@@ -1,5 +1,6 @@
 """Node conditions word by word, the status as a whole, and its patch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from cri.v1 import api_pb2 as cri
 from kubelet.api import codec
 from kubelet.api.types import Node, NodeAddress, NodeCondition, NodeStatus, ObjectMeta, Taint
 from kubelet.node import MachineFacts, NodeSettings, Pressure
+from kubelet.node.capacity import written
 from kubelet.node.conditions import aggregate, is_ready, node_conditions
 from kubelet.node.status import (
     StatusInputs,
@@ -101,6 +103,16 @@ def test_without_facts_the_node_lacks_capacity():
     status = node_status(settings(), NodeStatus(), inputs(facts=None), NOW).status
     assert status.conditions[-1].message == \
         "missing node capacity for resources: cpu, memory, pods, ephemeral-storage"
+
+
+@pytest.mark.parametrize(("thresholds", "storage"), [
+    ({}, 1000), ({"nodefs.available": "10%"}, 900), ({"nodefs.available": "100"}, 900),
+    # Both switch the threshold off.
+    ({"nodefs.available": "0%"}, 1000), ({"nodefs.available": "100%"}, 1000),
+])
+def test_what_eviction_keeps_is_not_allocatable(thresholds, storage):
+    facts = replace(FACTS, ephemeral_storage=1000)
+    assert written(facts, settings(eviction_hard=thresholds))[1]["ephemeral-storage"] == str(storage)
 
 
 def test_what_others_advertise_is_kept():
