@@ -136,6 +136,11 @@ class ApiClient:
                 return Listing(tuple(items), page.metadata.resource_version)
             query = {**params, "limit": params.get("limit", str(LIST_PAGE)), "continue": page.metadata.continue_}
 
+    async def newest_version(self, path: str, **params: str) -> str:
+        """The version that the server's storage is at now, by the smallest list that there is."""
+        return decode(await self._request("GET", path, params={**params, "limit": "1"}), _RawList,
+                      path).metadata.resource_version
+
     async def create(self, path: str, body: Any, cls: type[T]) -> T:
         return decode(await self._request("POST", path, body=encode(body)), cls, path)
 

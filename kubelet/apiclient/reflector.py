@@ -2,11 +2,14 @@
 
     list ──ok──▶ watch ──ended by the server──▶ watch from the last version
      ▲             │
-     └── 410 ──────┤
-                   └─ unreachable, 5xx, … ──back-off──▶ watch from the last version
+     ├── 410 ──────┤
+     │             └─ unreachable, 5xx, … ──back-off──▶ is the server's version older than ours? ──no──▶ watch
+     └────────────────────────────────── yes ───────────────────────┘
 
-While the server is away the copy stays as it was: the node goes on with what it knows. Each distinct error is logged
-once, and its end is. Source: client-go/tools/cache/reflector.go.
+While the server is away the copy stays as it was: the node goes on with what it knows. A server that comes back with an
+older version was restored from a backup: a watch from our version would stay silent until the server has caught up with
+a past that no longer is, so everything is listed anew. Each distinct error is logged once, and its end is.
+Source: client-go/tools/cache/reflector.go, which does not look for the past.
 """
 
 import asyncio
@@ -45,6 +48,8 @@ class ListWatcher(Protocol):
 
     async def list(self, path: str, cls: type[T], **params: str) -> Listing[T]: ...
 
+    async def newest_version(self, path: str, **params: str) -> str: ...
+
     def watch(self, path: str, cls: type[T], *, resource_version: str,
               **params: str) -> AsyncIterator[WatchEvent[T]]: ...
 
@@ -72,6 +77,7 @@ class Reflector(Generic[T]):
         self._version = ""
         self._listed = False
         self._fresh_list = False
+        self._was_away = False
         self._problem = ""
         self._told: set[str] = set()
         self.synced = asyncio.Event()
@@ -91,6 +97,9 @@ class Reflector(Generic[T]):
         """Lists and watches until cancelled."""
         while True:
             try:
+                if self._listed and self._was_away:
+                    await self._look_for_a_past()
+                self._was_away = False
                 if not self._listed:
                     await self._list()
                 await self._follow()
@@ -100,8 +109,16 @@ class Reflector(Generic[T]):
             except (ApiError, KubeconfigError, InvalidObjectError) as error:
                 if isinstance(error, ApiError) and _version_unknown(error):
                     self._listed, self._fresh_list = False, True
+                self._was_away = not isinstance(error, _ShortWatchError)
                 self._note(str(error))
                 await asyncio.sleep(self._delay.next())
+
+    async def _look_for_a_past(self) -> None:
+        newest = await self._client.newest_version(self._path, **self._params)
+        if newest.isdigit() and self._version.isdigit() and int(newest) < int(self._version):
+            logger.warning("the API server is at an older version than we have seen, listing everything anew path=%s "
+                           "server_version=%s our_version=%s", self._path, newest, self._version)
+            self._listed, self._fresh_list = False, True
 
     async def _list(self) -> None:
         # Version 0: whatever the server's cache holds will do, unless it has just proved too old.
@@ -122,7 +139,7 @@ class Reflector(Generic[T]):
                 self._well()
                 self._apply(event)
         if not events and self._monotonic() - begun < SHORT_WATCH_SECONDS:
-            raise ApiError(200, "ShortWatch", f"watch {self._path} ended at once without an event")
+            raise _ShortWatchError(200, "ShortWatch", f"watch {self._path} ended at once without an event")
 
     def _apply(self, event: WatchEvent[T]) -> None:
         if event.resource_version:
@@ -147,6 +164,10 @@ class Reflector(Generic[T]):
             self._problem = ""
             self._told.clear()
         self._delay.reset()
+
+
+class _ShortWatchError(ApiError):
+    """The server answers, and ends every watch at once."""
 
 
 def _version_unknown(error: ApiError) -> bool:

@@ -8,14 +8,16 @@ every 10 s a pass looks for what is not acknowledged or was changed by somebody 
 statuses are only kept.
 
 Meaning: pkg/kubelet/status/status_manager.go. Different from it: no batches, and no GET before each PATCH: the pod as
-last seen or as last answered is what the patch is made against, and the server checks its UID.
+last seen or as last answered is what the patch is made against, and the server checks its UID. What was answered is
+newer than what is seen for the moment that the watch takes to tell of it; where it stays so, the server is asked: it
+may have been set back to a time before our write.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
@@ -77,6 +79,10 @@ class _Entry:
     sent: int = 0
     finished: bool = False
     api: Pod | None = None
+    api_at: float = 0.0
+    """When `api` was last answered; seconds of the event loop's clock."""
+    watch_patience: float = field(default_factory=lambda: PASS_SECONDS)
+    """How long the watch may take to tell of `api`; longer each time that it was only late."""
     reread: bool = False
     """The API server's pod is not surely known: read it before the next write."""
     withheld: bool = False
@@ -188,6 +194,9 @@ class StatusManager:
         else:
             new = not same_for_us(entry.status, status)
             entry.pod, entry.finished = pod, entry.finished or finished
+            if entry.gone and not pod.metadata.deletion_timestamp and self._pods.get(uid) is not None:
+                # It is back: the server was set back to a time before its end.
+                entry.gone, entry.api, entry.sent, entry.reread = False, None, 0, True
             if not new and not force:
                 if entry.withheld:
                     self._enqueue(uid, entry)
@@ -296,7 +305,9 @@ class StatusManager:
                 if await self._api_pod(uid, entry) is not None:
                     raise
                 return
-        entry.api, entry.reread = api, False
+        entry.api, entry.api_at, entry.reread = api, _now(), False
+        if body is not None:
+            entry.watch_patience = PASS_SECONDS
         if version > entry.sent:
             entry.sent = version
             self._acknowledged(uid, self._clock())
@@ -318,7 +329,7 @@ class StatusManager:
         path = paths.pod(known.metadata.namespace, known.metadata.name)
         found = await self._client.get(path, Pod)
         if found.metadata.uid == known.metadata.uid:
-            entry.reread = False
+            entry.api, entry.api_at, entry.reread = found, _now(), False
             return found
         entry.api = None
         entry.gone = not is_static(entry.pod)
@@ -328,15 +339,15 @@ class StatusManager:
 
     def _known_api_pod(self, uid: PodUID, entry: _Entry) -> Pod | None:
         """The newest pod seen: our last write's answer, or what its source gave."""
-        listed = self._pods.get(uid) or entry.pod
-        if is_static(listed):
-            mirror = self._pods.mirror_of(listed)
-            if mirror is None:
-                return None
-            listed = mirror
-        if entry.api is None or entry.api.metadata.uid != listed.metadata.uid:
+        listed = self._listed(uid, entry)
+        if listed is None or entry.api is None or entry.api.metadata.uid != listed.metadata.uid:
             return listed
         return listed if _is_newer(listed, entry.api) else entry.api
+
+    def _listed(self, uid: PodUID, entry: _Entry) -> Pod | None:
+        """The pod, or a static pod's mirror, as the API server's watch last told it; None for no mirror."""
+        pod = self._pods.get(uid) or entry.pod
+        return self._pods.mirror_of(pod) if is_static(pod) else pod
 
     def _deletable(self, entry: _Entry) -> bool:
         """Being deleted, over, and the API server knows that it is over."""
@@ -364,10 +375,25 @@ class StatusManager:
             entry.api, entry.sent = None, 0  # a new mirror knows nothing yet
         overwritten = entry.api is not None and listed is not entry.api \
             and not same_for_us(normalized(entry.pod, listed.status), normalized(entry.pod, entry.api.status))
+        if self._is_behind(uid, entry):
+            entry.watch_patience *= 2
+            overwritten = True
         if overwritten:
             entry.reread = True
         if overwritten or not entry.settled or self._deletable(entry):
             self._enqueue(uid, entry)
+
+
+    def _is_behind(self, uid: PodUID, entry: _Entry) -> bool:
+        """Whether the source still shows a time before our last write, though it should have heard of that by now."""
+        listed, api = self._listed(uid, entry), entry.api
+        if api is None or listed is None or listed.metadata.uid != api.metadata.uid or not _is_newer(api, listed):
+            return False
+        return _now() - entry.api_at >= entry.watch_patience and not same_for_us(listed.status, api.status)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _priority(entry: _Entry, old: PodStatus) -> Priority:

@@ -26,6 +26,7 @@ class FakeApiServer:
     answers: list[Callable[[web.Request], web.StreamResponse]] = field(default_factory=list)
     """Taken one per request before the ordinary behaviour."""
     bookmark_and_end: bool = False
+    breaks: int = 0
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def put(self, name: str, event: str = "ADDED", **spec: Any) -> None:
@@ -39,6 +40,13 @@ class FakeApiServer:
             else:
                 self.pods[name] = pod
             self.history.append((self.version, event, pod))
+            self._changed.notify_all()
+
+    async def set_back(self, version: int, pods: dict[str, dict[str, Any]]) -> None:
+        """The storage is restored from a backup: versions and pods are what they were, and every watch breaks off."""
+        async with self._changed:
+            self.version, self.pods, self.history = version, pods, []
+            self.breaks += 1
             self._changed.notify_all()
 
     def forget_history(self) -> None:
@@ -76,7 +84,12 @@ class FakeApiServer:
             return status(410, "Expired", f"too old resource version: {since}")
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
+        breaks = self.breaks
         while True:
+            if self.breaks != breaks:
+                assert request.transport is not None
+                request.transport.abort()
+                return response
             for version, event, pod in list(self.history):
                 if version > since:
                     await response.write(line(event, pod))

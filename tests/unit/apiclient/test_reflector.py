@@ -27,6 +27,11 @@ class Script:
         self.lists: list[Any] = []
         self.watches: list[list[Any]] = []
         self.asked: list[str] = []
+        self.newest = "1000000"
+
+    async def newest_version(self, path: str, **params: str) -> str:
+        self.asked.append("version")
+        return self.newest
 
     async def list(self, path: str, cls: type[Any], **params: str) -> Listing[Any]:
         self.asked.append(f"list {params.get('resourceVersion', '-')}")
@@ -96,7 +101,7 @@ async def test_it_keeps_its_copy_and_logs_once_while_the_server_is_away(caplog: 
     script.watches = [[away], [UnreachableError("reset")], [away], [added("b", "8")]]
     reflector = await run(script, 30)
     assert [item.metadata.name for item in reflector.items()] == ["a", "b"]
-    assert script.asked == ["list 0", "watch 7", "watch 7", "watch 7", "watch 7", "watch 8"]
+    assert script.asked == ["list 0", "watch 7", *["version", "watch 7"] * 3, "watch 8"]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
     assert reflector.problem == ""
 
@@ -115,6 +120,16 @@ async def test_a_version_from_the_future_is_forgotten() -> None:
     script.watches = [[error_of(504, "Timeout", "Too large resource version: 900, current: 50")]]
     await run(script, 10)
     assert script.asked == ["list 0", "watch 900", "list -", "watch 50"]
+
+
+async def test_a_server_that_was_set_back_is_listed_anew() -> None:
+    script, changes = Script(), []
+    script.lists = [Listing((pod("a", "899"),), "900"), Listing((pod("b", "40"),), "50")]
+    script.watches = [[UnreachableError("reset")]]
+    script.newest = "50"
+    await run(script, 10, changes)
+    assert script.asked == ["list 0", "watch 900", "version", "list -", "watch 50"]
+    assert changes == [["a"], ["b"]]
 
 
 async def test_a_watch_that_ends_at_once_is_not_asked_in_a_tight_loop() -> None:

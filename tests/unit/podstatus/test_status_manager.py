@@ -74,6 +74,7 @@ async def test_the_same_status_is_not_sent_again():
         world.manager.set(pod(), generate(pod(), runtime(running())))
         await world.settle()
         assert not world.manager.set(pod(), generate(pod(), runtime(running()), now=NOW + 60))
+        world.pods.put(world.server.only())
         await world.settle(60)
     assert world.verbs() == ["patch"]
 
@@ -380,3 +381,45 @@ def test_pods_are_forgotten():
     assert world.manager.get("u1")
     world.manager.retain(set())
     assert world.manager.get("u1") is None
+
+
+async def test_a_server_that_was_set_back_gets_the_status_again():
+    world = World(pod())
+    async with world.running():
+        world.manager.set(pod(), generate(pod(), runtime(running())))
+        await world.settle()
+        world.pods.put(world.server.only())
+        assert world.server.only().status.phase == "Running"
+        world.server.revision = 50
+        world.put(pod())  # as it was before, and that is what the next list says
+        await world.settle(15)
+        assert world.server.only().status.phase == "Running"
+        assert world.verbs() == ["patch", "get", "patch"]
+        world.pods.put(world.server.only())
+        await world.settle(100)
+        assert world.verbs() == ["patch", "get", "patch"], "and that is all"
+
+
+async def test_a_watch_that_lags_is_asked_about_and_changes_nothing():
+    world = World(pod())
+    async with world.running():
+        world.manager.set(pod(), generate(pod(), runtime(running())))
+        await world.settle(600)
+        assert world.verbs() == ["patch", *["get"] * 5], "less and less often"
+        world.pods.put(world.server.only())
+        count = len(world.verbs())
+        await world.settle(100)
+        assert len(world.verbs()) == count
+
+
+async def test_a_pod_that_is_back_after_its_end_is_written_to_again():
+    world = World(pod())
+    async with world.running():
+        world.server.pods.clear()
+        world.manager.set(pod(), generate(pod(), runtime(running())))
+        await world.settle()
+        world.put(pod())
+        world.manager.set(pod(), generate(pod(), runtime(exited(code=1)), world.manager.previous(pod())))
+        await world.settle()
+        (found,) = world.server.only().status.container_statuses
+        assert found.state.terminated.exit_code == 1
