@@ -18,7 +18,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conformance import builds, images
+from conformance import builds, images, tls_bootstrap
+from conformance.apiclient import ApiClient
 from conformance.control_plane import CLUSTER_DNS_IP, CLUSTER_DOMAIN, PKI, POD_CIDR, ControlPlane, write_private
 from conformance.throwaway import DOCKER_SOCKET, NODE_PATH, NodeError, NodeProcess, ThrowawayNode
 
@@ -27,6 +28,7 @@ DOCKERSHIM_SOCKET = "/run/dockershim.sock"
 CONTAINERD_SOCKET = images.CONTAINERD_SOCKET
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf"
+BOOTSTRAP_KUBECONFIG = "/etc/kubernetes/bootstrap-kubelet.conf"
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
 
 
@@ -60,7 +62,9 @@ AGENTS = {
 
 
 class NodeAgent:
-    """The worker processes of one node: `processes` by name (kube-proxy, containerd or dockershim, kubelet)."""
+    """The worker processes of one node: `processes` by name (kube-proxy, containerd or dockershim, kubelet).
+
+    With `tls_bootstrap` the kubelet comes with a bootstrap token instead of a certificate."""
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class NodeAgent:
         kubelet_config: dict[str, object] | None = None,
         kubelet_args: Sequence[str] = (),
         dockershim_args: Sequence[str] = (),
+        tls_bootstrap: bool = False,
     ) -> None:
         self.kind = kind
         self.node = node
@@ -81,6 +86,7 @@ class NodeAgent:
         self._kubelet_config = kubelet_config or {}
         self._kubelet_args = kubelet_args
         self._dockershim_args = dockershim_args
+        self._tls_bootstrap = tls_bootstrap
 
     @property
     def runtime_endpoint(self) -> str:
@@ -90,6 +96,9 @@ class NodeAgent:
         """Write the configuration, load the images, start everything. Returns before the node is Ready."""
         await self.node.write_cni(self._pod_subnet)
         self._write_credentials()
+        if self._tls_bootstrap:
+            async with ApiClient(self._control_plane.admin_kubeconfig) as client:
+                await tls_bootstrap.allow(client)
         await self._write_kubelet_config()
         await asyncio.gather(self._start_runtime(preload), self.start_process("kube-proxy"))
         if self.kind.runtime == "docker" and not self.kind.embedded:
@@ -129,8 +138,12 @@ class NodeAgent:
         directory = self.node.path("/etc/kubernetes")
         (directory / "pki").mkdir(exist_ok=True)
         (directory / "pki" / "ca.crt").write_bytes((pki.directory / "ca.crt").read_bytes())
-        kubelet = pki.kubeconfig(server, f"system:node:{self.node.name}", ("system:nodes",))
-        write_private(self.node.path(KUBELET_KUBECONFIG), kubelet)
+        if self._tls_bootstrap:
+            bootstrap = tls_bootstrap.bootstrap_kubeconfig(server, (pki.directory / "ca.crt").read_bytes())
+            write_private(self.node.path(BOOTSTRAP_KUBECONFIG), bootstrap)
+        else:
+            kubelet = pki.kubeconfig(server, f"system:node:{self.node.name}", ("system:nodes",))
+            write_private(self.node.path(KUBELET_KUBECONFIG), kubelet)
         write_private(directory / "kube-proxy.conf", pki.kubeconfig(server, "system:kube-proxy"))
         (directory / "kube-proxy.json").write_text(json.dumps(kube_proxy_config(self.node.name)))
 
@@ -186,8 +199,9 @@ class NodeAgent:
 
     def _kubelet_command(self) -> list[str]:
         program = [sys.executable, "-m", "kubelet"] if self.kind.ours else [str(builds.path("kubelet"))]
+        bootstrap = [f"--bootstrap-kubeconfig={BOOTSTRAP_KUBECONFIG}"] if self._tls_bootstrap else []
         return [
-            *program, f"--config={KUBELET_CONFIG}", f"--kubeconfig={KUBELET_KUBECONFIG}",
+            *program, f"--config={KUBELET_CONFIG}", f"--kubeconfig={KUBELET_KUBECONFIG}", *bootstrap,
             f"--node-ip={self.node.ip}", f"--hostname-override={self.node.name}", *self._kubelet_args,
         ]  # fmt: skip
 

@@ -17,7 +17,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +57,7 @@ class Cluster:
         multi_node: bool = False,
         detached: bool = False,
         cluster_dns: bool = True,
+        controller_manager: Mapping[str, str] | None = None,
         **agent_options: Any,
     ) -> None:
         self.name = name
@@ -67,6 +68,7 @@ class Cluster:
         self._wire = Wire() if multi_node else None
         self._detached = detached
         self._cluster_dns = cluster_dns
+        self._controller_manager = controller_manager
         self._agent_options = agent_options
         self._stack = AsyncExitStack()
         self._control_plane: ControlPlane | None = None
@@ -129,7 +131,7 @@ class Cluster:
         )
         await self._stack.enter_async_context(node)
         self.nodes[self.name] = node
-        self._control_plane = ControlPlane(node)
+        self._control_plane = ControlPlane(node, self._controller_manager)
         await self._control_plane.start()
         if self._cluster_dns:
             await self.kubectl("apply", "-f", str(MANIFESTS / "coredns.yaml"))

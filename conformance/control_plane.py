@@ -5,6 +5,7 @@ Flags and file names are kubeadm's where it has an opinion. Ready within seconds
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from conformance import builds
@@ -38,8 +39,10 @@ KUBELET_API_ADMIN = {
 class ControlPlane:
     """The control plane in `node`. `server` is its URL inside the cluster, `admin_kubeconfig` works on the host."""
 
-    def __init__(self, node: ThrowawayNode) -> None:
+    def __init__(self, node: ThrowawayNode, controller_manager: Mapping[str, str] | None = None) -> None:
+        """`controller_manager`: flags of kube-controller-manager over the usual ones."""
         self.node = node
+        self._controller_manager = controller_manager or {}
         self.server = f"https://{node.ip}:{API_PORT}"
         self.admin_kubeconfig = node.scratch / "admin.conf"
         self.processes: dict[str, NodeProcess] = {}
@@ -58,7 +61,7 @@ class ControlPlane:
         async with ApiClient(self.admin_kubeconfig) as client:
             await self._until_ready(client)
             await asyncio.gather(
-                self._spawn("kube-controller-manager", controller_manager_flags()),
+                self._spawn("kube-controller-manager", {**controller_manager_flags(), **self._controller_manager}),
                 self._spawn("kube-scheduler", scheduler_flags()),
                 client.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", KUBELET_API_ADMIN),
             )

@@ -27,6 +27,7 @@ from kubelet.api.meta import PodUID, is_static, parse_time, pod_uid
 from kubelet.api.types import Node, Pod, Quantity
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
+from kubelet.certificates import ClientIdentity
 from kubelet.cgroups import PodCgroups
 from kubelet.collection import GarbageCollection, Places, image_policy
 from kubelet.config import Options
@@ -78,20 +79,23 @@ class Clients:
     api: ApiClient | None = None
     event_api: ApiClient | None = None
     heartbeat_api: ApiClient | None = None
+    identity: ClientIdentity | None = None
 
     @classmethod
-    async def connect(cls, options: Options, endpoint: str, metrics: KubeletMetrics) -> "Clients":
-        """Raises KubeconfigError; neither the runtime nor the API server has to be there."""
-        config, flags = options.config, options.flags
+    async def connect(
+        cls, options: Options, endpoint: str, metrics: KubeletMetrics, identity: ClientIdentity | None
+    ) -> "Clients":
+        """`identity` None: standalone. Raises KubeconfigError; nobody has to be there yet."""
+        config = options.config
         timeout = float(config.runtime_request_timeout)
         clients = cls(
             RuntimeClient(endpoint, timeout, metrics.runtime_operation),
             ImageClient(config.image_service_endpoint or endpoint, timeout, metrics.runtime_operation),
+            identity=identity,
         )
-        if flags.kubeconfig:
-            clients.api = await ApiClient.from_kubeconfig(
-                flags.kubeconfig, qps=config.kube_api_qps, burst=config.kube_api_burst
-            )
+        if identity is not None:
+            clients.api = identity.client(qps=config.kube_api_qps, burst=config.kube_api_burst)
+            await clients.api.try_credentials()
             clients.event_api = clients.api.limited(qps=config.event_record_qps, burst=config.event_burst)
             clients.heartbeat_api = clients.api.limited(qps=0, burst=0, timeout=10.0)
         return clients

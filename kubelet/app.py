@@ -13,14 +13,30 @@ import logging
 import socket
 import time
 from asyncio.sslproto import SSLProtocol
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kubelet.agent import Agent, Clients
-from kubelet.apiclient import KubeconfigError
+from kubelet.apiclient import ApiClient, ApiError, KubeconfigError
+from kubelet.certificates import (
+    SERVING_PREFIX,
+    SERVING_SIGNER,
+    CertificateManager,
+    ClientIdentity,
+    IdentitySettings,
+    PairStore,
+    Purpose,
+    RefusedError,
+    RequestError,
+    StoreError,
+    client_identity,
+    serving_template,
+    watch_validity,
+)
 from kubelet.cgroups import CgroupDriver, CgroupError
-from kubelet.config import Options
+from kubelet.config import Options, enabled
 from kubelet.containerspec import HostFacts, learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
@@ -34,6 +50,7 @@ from kubelet.server.server import KubeletServer
 from kubelet.server.tls import TLSError
 from kubelet.views import AgentFacts, AgentOperatorView, AgentView, HealthChecks, SettingsView
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 TLS_READ_BYTES = 64 * 1024
@@ -54,8 +71,11 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     name = node_name(options)
     metrics = KubeletMetrics(name)
     endpoint = embedded.endpoint if embedded else options.config.container_runtime_endpoint
+    identity = await _unless_stopped(node_identity(options, name, metrics), stop)
+    if stop.is_set():
+        return
     try:
-        clients = await Clients.connect(options, endpoint, metrics)
+        clients = await Clients.connect(options, endpoint, metrics, identity)
     except (KubeconfigError, ValueError) as error:
         raise AgentError(str(error)) from None
     try:
@@ -81,7 +101,7 @@ async def _run(agent: Agent, embedded: EmbeddedDockershim | None, stop: asyncio.
             await agent.status_manager.flush(timeout=FLUSH_SECONDS)
             for task in tasks:
                 task.cancel()
-    except* (OSError, CgroupError) as group_error:
+    except* (OSError, CgroupError, AgentError) as group_error:
         # Ports that are taken, cgroups that are not there: what only the operator can mend.
         raise AgentError("; ".join(str(error) for error in _leaves(group_error))) from None
 
@@ -91,6 +111,44 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     for error in group.exceptions:
         found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return found
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+    """What `work` returns; None when the agent is told to stop before. Raises what `work` raises."""
+    async def outcome() -> T | AgentError:
+        try:
+            return await work
+        except AgentError as error:
+            return error
+
+    async with asyncio.TaskGroup() as group:
+        working, stopped = group.create_task(outcome()), group.create_task(stop.wait())
+        await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+        ended = working.result() if working.done() else None
+        working.cancel()
+        stopped.cancel()
+    if isinstance(ended, AgentError):
+        raise ended
+    return ended
+
+
+async def node_identity(options: Options, name: str, metrics: KubeletMetrics) -> ClientIdentity | None:
+    """How this node is known to the API server; None for a standalone node. Without rotateCertificates this waits for
+    the first certificate. Raises AgentError."""
+    config, flags = options.config, options.flags
+    if options.standalone:
+        return None
+    if not flags.kubeconfig:
+        raise AgentError("--bootstrap-kubeconfig needs --kubeconfig, the file that names the node's certificate later")
+    settings = IdentitySettings(
+        name, flags.kubeconfig, flags.bootstrap_kubeconfig, Path(flags.cert_dir), config.rotate_certificates)
+    try:
+        identity = await client_identity(settings, metrics.client_certificate)
+    except (ApiError, KubeconfigError, StoreError, RefusedError, RequestError, OSError, ValueError) as error:
+        raise AgentError(str(error)) from None
+    if identity.manager is not None:
+        metrics.follow_certificate("client", identity.manager.ttl_seconds)
+    return identity
 
 
 def check_host(options: Options, host: HostFacts, swap: Sequence[str]) -> None:
@@ -139,6 +197,7 @@ def components(
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """Everything that runs for as long as the agent does, by name."""
     running: dict[str, Coroutine[Any, Any, None]] = {
+        **certificate_work(agent, server),
         "pods": run_pods(agent),
         "pleg": agent.pleg.run(),
         "runtime health": agent.health.run(),
@@ -164,6 +223,43 @@ def components(
     if isinstance(agent.mirrors, MirrorKeeper):
         running["mirrors"] = agent.mirrors.run()
     return running
+
+
+def certificate_work(agent: Agent, server: KubeletServer) -> dict[str, Coroutine[Any, Any, None]]:
+    """The managers of the certificates that this node is to renew."""
+    config, api, identity = agent.options.config, agent.clients.api, agent.clients.identity
+    work: dict[str, Coroutine[Any, Any, None]] = {}
+    if identity is not None and identity.manager is not None:
+        work["client certificate"] = identity.manager.run()
+        work["client certificate's validity"] = _until_invalid(identity.manager)
+    if config.server_tls_bootstrap and config.enable_server and api is not None:
+        work["serving certificate"] = _serving_certificate(agent, api, server)
+    return work
+
+
+async def _until_invalid(manager: CertificateManager) -> None:
+    await watch_validity(manager)
+    raise AgentError("No valid client certificate is found and the server is responsive, exiting.")
+
+
+async def _serving_certificate(agent: Agent, api: ApiClient, server: KubeletServer) -> None:
+    config, cert_dir = agent.options.config, Path(agent.options.flags.cert_dir)
+    configured = (Path(config.tls_cert_file), Path(config.tls_private_key_file)) if config.tls_cert_file else None
+    dns_only = enabled("AllowDNSOnlyNodeCSR", config.feature_gates)
+
+    @asynccontextmanager
+    async def connect(_: object) -> AsyncIterator[ApiClient]:
+        yield api
+
+    manager = CertificateManager(
+        Purpose(SERVING_SIGNER, lambda: serving_template(
+            agent.node_name, agent.node.node().status.addresses, dns_only=dns_only)),
+        PairStore(SERVING_PREFIX, cert_dir, configured), connect, agent.metrics.serving_certificate,
+        on_change=server.serving_certificate_changed,
+    )
+    agent.metrics.follow_certificate("server", manager.ttl_seconds)
+    await manager.load(discard_broken=True)
+    await manager.run()
 
 
 async def run_pods(agent: Agent) -> None:

@@ -6,6 +6,7 @@ aiohttp is imported with the first request, so a standalone node never pays for 
 """
 
 from kubelet.apiclient.client import JSON_MERGE, JSON_PATCH, STRATEGIC_MERGE, ApiClient, Listing
+from kubelet.apiclient.credentials import RotatedCertificate
 from kubelet.apiclient.errors import (
     AlreadyExistsError,
     ApiError,
@@ -27,6 +28,6 @@ from kubelet.apiclient.watch import EventType, WatchEvent
 __all__ = [
     "JSON_MERGE", "JSON_PATCH", "STRATEGIC_MERGE", "AlreadyExistsError", "ApiClient", "ApiError", "ClusterAccess",
     "ConflictError", "EventType", "ForbiddenError", "GoneError", "InvalidError", "KubeconfigError", "Listing",
-    "NotFoundError", "Reflector", "RetryDelay", "ServerError", "TokenBucket", "TooManyRequestsError",
-    "UnauthorizedError", "UnreachableError", "WatchEvent", "key_of",
+    "NotFoundError", "Reflector", "RetryDelay", "RotatedCertificate", "ServerError", "TokenBucket",
+    "TooManyRequestsError", "UnauthorizedError", "UnreachableError", "WatchEvent", "key_of",
 ]

@@ -21,7 +21,7 @@ import msgspec
 
 from kubelet.api.codec import InvalidObjectError, decode, encode
 from kubelet.api.types import DeleteOptions, ListMeta, Preconditions
-from kubelet.apiclient.credentials import Credentials
+from kubelet.apiclient.credentials import Credentials, RotatedCertificate
 from kubelet.apiclient.errors import (
     ApiError,
     UnauthorizedError,
@@ -77,10 +77,12 @@ class ApiClient:
     cannot be used, and InvalidObjectError for an answer of another shape than `cls`."""
 
     def __init__(self, access: ClusterAccess, *, qps: float = 50, burst: int = 100, timeout: float = 30.0,
-                 monotonic: Callable[[], float] = time.monotonic, rng: random.Random | None = None) -> None:
+                 rotated: RotatedCertificate | None = None, monotonic: Callable[[], float] = time.monotonic,
+                 rng: random.Random | None = None) -> None:
         self.access = access
         self.timeout = timeout
-        self._credentials = Credentials(access, monotonic=monotonic)
+        self._rotated = rotated
+        self._credentials = Credentials(access, rotated=rotated, monotonic=monotonic)
         self._bucket = TokenBucket(qps, burst, monotonic)
         self._rng = rng or random.Random()  # noqa: S311  # spreads load, guards nothing
         self._proxy = access.proxy_url or _proxy_from_environment(access.server)
@@ -91,16 +93,19 @@ class ApiClient:
                               timeout: float = 30.0) -> "ApiClient":
         """A client for the kubeconfig's current context. Its files are tried at once, so that a bad one is one clear
         KubeconfigError now and not a puzzle later; the server may be down."""
-        access = await asyncio.to_thread(read, Path(path))
-        client = cls(access, qps=qps, burst=burst, timeout=timeout)
-        if access.exec_plugin is None:
-            await client._credentials.tls()
-            await client._credentials.headers()
+        client = cls(await asyncio.to_thread(read, Path(path)), qps=qps, burst=burst, timeout=timeout)
+        await client.try_credentials()
         return client
+
+    async def try_credentials(self) -> None:
+        """Reads every file that the access names. Raises KubeconfigError."""
+        if self.access.exec_plugin is None and self._rotated is None:
+            await self._credentials.tls()
+            await self._credentials.headers()
 
     def limited(self, *, qps: float, burst: int, timeout: float | None = None) -> "ApiClient":
         """A client of the same identity with a rate limit of its own (events, heartbeats). qps 0: no limit."""
-        return ApiClient(self.access, qps=qps, burst=burst, timeout=timeout or self.timeout)
+        return ApiClient(self.access, qps=qps, burst=burst, timeout=timeout or self.timeout, rotated=self._rotated)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -125,6 +130,7 @@ class ApiClient:
         that one odd object does not hide all others."""
         items: list[T] = []
         query = dict(params)
+        await self._credentials.available()
         while True:
             page = decode(await self._request("GET", path, params=query), _RawList, path)
             for raw in page.items or ():
@@ -167,6 +173,7 @@ class ApiClient:
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": seconds, **params}
         if resource_version:
             query["resourceVersion"] = resource_version
+        await self._credentials.available()
         try:
             response = await self._send("GET", path, query, None, JSON, deadline=self.timeout,
                                         read_deadline=float(seconds) + WATCH_GRACE_SECONDS)

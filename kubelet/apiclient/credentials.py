@@ -4,6 +4,8 @@ A kubelet's client certificate is replaced on disk every few months, a projected
 restart. So nothing read from a file is kept without looking at the file again: its identity (inode, size, mtime) is
 compared at most once per `RECHECK_SECONDS`, and a new TLS context is used for new connections from then on.
 Private keys from the kubeconfig itself go to OpenSSL through a memory file, never to disk.
+
+A certificate that this process renews itself (kubelet.certificates) is no file here but a RotatedCertificate.
 """
 
 import asyncio
@@ -30,6 +32,8 @@ RECHECK_SECONDS = 10.0
 EXEC_TIMEOUT_SECONDS = 60.0
 EXEC_RETRY_SECONDS = 5.0
 """A plugin that failed is not asked again before this time."""
+CERTIFICATE_SECONDS = 8.0
+"""How long a request waits for the node's first certificate."""
 TOKEN_RECHECK_SECONDS = 60.0
 """client-go's period for tokenFile (transport/token_source.go)."""
 
@@ -57,12 +61,29 @@ class _Issued:
     expires: float | None = None
 
 
+class RotatedCertificate:
+    """The client certificate that this process has issued to itself: chain and key as PEM, in place of what the
+    kubeconfig says. Until the first one is there, requests wait."""
+
+    def __init__(self) -> None:
+        self.pem = b""
+        self.issue = 0
+        self.there = asyncio.Event()
+
+    def put(self, pem: bytes) -> None:
+        """From the next connection on, `pem` counts."""
+        self.pem = pem
+        self.issue += 1
+        self.there.set()
+
+
 class Credentials:
     """The current TLS context and Authorization header of one ClusterAccess. Not for several event loops."""
 
-    def __init__(self, access: ClusterAccess, *, monotonic: Callable[[], float] = time.monotonic,
-                 now: Callable[[], float] = time.time) -> None:
+    def __init__(self, access: ClusterAccess, *, rotated: RotatedCertificate | None = None,
+                 monotonic: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
         self._access, self._monotonic, self._now = access, monotonic, now
+        self._rotated, self._issue_used = rotated, 0
         materials = (access.certificate_authority, access.client_certificate, access.client_key)
         self._files = tuple(item.file for item in materials if item is not None and item.file is not None)
         self._context: ssl.SSLContext | None = None
@@ -73,11 +94,18 @@ class Credentials:
         self._exec_lock = asyncio.Lock()
         self._exec_failed: tuple[float, UnauthorizedError] | None = None
 
+    async def available(self) -> None:
+        """Returns when there is something to prove this node with, however long that takes."""
+        if self._rotated is not None:
+            await self._rotated.there.wait()
+
     async def tls(self) -> ssl.SSLContext | None:
         """The context for the next connection; None for plain HTTP. Raises KubeconfigError while none can be built."""
         if self._access.server.startswith("http://"):
             return None
         await self._issue()
+        if self._rotated is not None:
+            await self._follow(self._rotated)
         now = self._monotonic()
         if self._context is None or now - self._checked >= RECHECK_SECONDS:
             seen = _identity(self._files)
@@ -86,6 +114,16 @@ class Credentials:
             self._checked = now
         assert self._context is not None  # noqa: S101  # _renew sets it or raises
         return self._context
+
+    async def _follow(self, rotated: RotatedCertificate) -> None:
+        try:
+            async with asyncio.timeout(CERTIFICATE_SECONDS):
+                await rotated.there.wait()
+        except TimeoutError:
+            raise UnauthorizedError(0, "NoClientCertificate", "this node has no client certificate yet: its signing "
+                                    "request waits for approval (kubectl get csr)") from None
+        if rotated.issue != self._issue_used:
+            self._issue_used, self._checked, self._seen = rotated.issue, -RECHECK_SECONDS, ((0, 0, 0),)
 
     async def _renew(self, seen: _Identity) -> None:
         try:
@@ -102,6 +140,9 @@ class Credentials:
         self._context, self._seen = context, seen
 
     def _effective(self) -> ClusterAccess:
+        if self._rotated is not None:
+            own = Material(inline=self._rotated.pem, where="the certificate that the cluster issued")
+            return replace(self._access, client_certificate=own, client_key=own)
         if self._issued is None or not self._issued.certificate:
             return self._access
         return replace(self._access, client_certificate=Material(inline=self._issued.certificate, where="exec"),
@@ -184,7 +225,7 @@ def build_tls_context(access: ClusterAccess) -> ssl.SSLContext:
         authority = access.certificate_authority
         # Only the cluster's own authority counts, none of the system's.
         try:
-            context.load_verify_locations(cadata=_read(access, authority).decode())
+            context.load_verify_locations(cadata=read_material(access, authority).decode())
         except (ssl.SSLError, UnicodeDecodeError) as error:
             raise _unusable(access, authority, f"holds no usable CA certificate: {error}") from None
     else:
@@ -200,7 +241,7 @@ def _load_pair(context: ssl.SSLContext, access: ClusterAccess, certificate: Mate
         for material in (certificate, key):
             descriptor = os.memfd_create("podwright-tls", os.MFD_CLOEXEC)
             descriptors.append(descriptor)
-            os.write(descriptor, _read(access, material))
+            os.write(descriptor, read_material(access, material))
         context.load_cert_chain(*(f"/proc/self/fd/{descriptor}" for descriptor in descriptors))
     except ssl.SSLError as error:
         problem = f"certificate and key cannot be loaded together: {error.reason or error}"
@@ -210,7 +251,8 @@ def _load_pair(context: ssl.SSLContext, access: ClusterAccess, certificate: Mate
             os.close(descriptor)
 
 
-def _read(access: ClusterAccess, material: Material) -> bytes:
+def read_material(access: ClusterAccess, material: Material) -> bytes:
+    """Its bytes, wherever they are. Raises KubeconfigError."""
     if material.file is None:
         return material.inline
     try:
@@ -296,7 +338,7 @@ def _exec_info(plugin: ExecPlugin, access: ClusterAccess) -> str:
         if access.insecure_skip_tls_verify:
             cluster["insecure-skip-tls-verify"] = True
         if access.certificate_authority is not None:
-            authority = _read(access, access.certificate_authority)
+            authority = read_material(access, access.certificate_authority)
             cluster["certificate-authority-data"] = base64.b64encode(authority).decode()
         if access.proxy_url:
             cluster["proxy-url"] = access.proxy_url

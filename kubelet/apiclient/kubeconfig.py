@@ -140,14 +140,14 @@ class _Kubeconfig(msgspec.Struct, rename={"current_context": "current-context"})
     contexts: tuple[_NamedContext, ...] = ()
 
 
-def read(file: Path) -> ClusterAccess:
-    """The access of the file's current context. Raises KubeconfigError."""
+def read(file: Path, flag: str = "--kubeconfig") -> ClusterAccess:
+    """The access of the file's current context; `flag` named the file. Raises KubeconfigError."""
     try:
         data = file.read_bytes()
     except FileNotFoundError:
-        raise KubeconfigError(str(file), "", "no such file; check --kubeconfig") from None
+        raise KubeconfigError(str(file), "", f"no such file; check {flag}") from None
     except OSError as error:
-        raise KubeconfigError(str(file), "", f"cannot be read: {error.strerror or error}; check --kubeconfig and the "
+        raise KubeconfigError(str(file), "", f"cannot be read: {error.strerror or error}; check {flag} and the "
                                              "file's mode") from None
     return parse(data, file)
 

@@ -13,6 +13,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
@@ -20,6 +21,12 @@ from prometheus_client.registry import Collector
 
 from cri.errors import CriError
 from kubelet.api.types import Pod
+from kubelet.metrics.certificates import (
+    CertificateMetrics,
+    TimeToLive,
+    client_certificate_metrics,
+    serving_certificate_metrics,
+)
 from kubelet.metrics.exposition import CONTENT_TYPE, PlainCounter, expose
 from kubelet.metrics.operations import operation_type
 from kubelet.timeline import PodTimeline, start_durations
@@ -92,6 +99,20 @@ class KubeletMetrics:
     def count_at_scrape(self, counts: Callable[[], PodCounts]) -> None:
         """`counts` is asked whenever the metrics are read; it must not block."""
         self.registry.register(_Counts(counts))
+
+    @cached_property
+    def client_certificate(self) -> CertificateMetrics:
+        """Of an agent that renews its client certificate."""
+        return client_certificate_metrics(self.registry)
+
+    @cached_property
+    def serving_certificate(self) -> CertificateMetrics:
+        """Of an agent whose serving certificate the cluster signs."""
+        return serving_certificate_metrics(self.registry)
+
+    def follow_certificate(self, kind: str, ttl_seconds: Callable[[], float]) -> None:
+        """`kind` is client or server."""
+        self.registry.register(TimeToLive(kind, ttl_seconds))
 
     def runtime_operation(self, method: str, seconds: float, error: CriError | None) -> None:
         """An observer for cri.client: kubelet_runtime_operations_*."""
@@ -244,10 +265,6 @@ class KubeletMetrics:
             "kubelet_node_startup_duration_seconds", "From the node's boot to its readiness")
         self.node_startup_registration_duration_seconds = gauge(
             "kubelet_node_startup_registration_duration_seconds", "Length of the node's registration")
-        self.certificate_ttl_seconds = gauge(
-            "kubelet_certificate_manager_client_ttl_seconds", "Life left to the client certificate")
-        self.server_ttl_seconds = gauge(
-            "kubelet_certificate_manager_server_ttl_seconds", "Life left to the serving certificate")
         self.rest_client_requests_total = self._counter(
             "rest_client_requests_total", "Requests to the API server", ["code", "method", "host"])
         self.rest_client_request_duration_seconds = histogram(

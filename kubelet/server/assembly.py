@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kubelet.api import quantity
+from kubelet.certificates import SERVING_PREFIX, PairStore
 from kubelet.config import KubeletConfiguration, KubeletFlags, enabled
 from kubelet.logs.rotation import RotationPolicy
 from kubelet.metrics import KubeletMetrics
@@ -25,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 class ServerRuntime(StatsRuntime, StreamingRuntime, Protocol):
     """All that the servers ask of the CRI's RuntimeService."""
-
-
-_ROTATED_SERVING_CERTIFICATE = "kubelet-server-current.pem"
 
 
 def server_settings(config: KubeletConfiguration, node_name: str) -> ServerSettings:
@@ -49,22 +47,21 @@ def rotation_policy(config: KubeletConfiguration) -> RotationPolicy:
 def tls_settings(
     config: KubeletConfiguration, flags: KubeletFlags, hostname: str, addresses: Sequence[str]
 ) -> TLSSettings:
-    """Which files to serve with: those configured, else those that rotation keeps, else our own, made if need be.
+    """Which files to serve with: the one that the cluster issues, else those configured, else our own, made if need
+    be.
 
     Blocking. Raises OSError when a certificate has to be made and cannot be written.
     """
-    rotated = Path(flags.cert_dir) / _ROTATED_SERVING_CERTIFICATE
+    issued = PairStore(SERVING_PREFIX, Path(flags.cert_dir)).current_path if config.server_tls_bootstrap else None
     if config.tls_cert_file or config.tls_private_key_file:
         pair = Path(config.tls_cert_file), Path(config.tls_private_key_file)
-    elif config.server_tls_bootstrap and rotated.exists():
-        pair = rotated, rotated
     else:
-        if config.server_tls_bootstrap:
-            logger.warning("serverTLSBootstrap: no certificate was issued yet, ours is served missing=%s", rotated)
+        if issued is not None and not issued.exists():
+            logger.warning("serverTLSBootstrap: our own certificate is served until one is issued missing=%s", issued)
         pair = ensure_self_signed_apart(Path(flags.cert_dir), hostname, addresses)
     return TLSSettings(
-        *pair, client_ca_file=config.authentication.x509.client_ca_file, min_version=config.tls_min_version,
-        cipher_suites=config.tls_cipher_suites,
+        *pair, issued_file=issued, client_ca_file=config.authentication.x509.client_ca_file,
+        min_version=config.tls_min_version, cipher_suites=config.tls_cipher_suites,
     )
 
 

@@ -6,6 +6,7 @@ A request that no step answers is refused. Handlers never see a request that was
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -45,6 +46,11 @@ class KubeletServer:
         self._authenticator, self._authorizer = authenticator, authorizer
         self.started = asyncio.Event()
         self.bound_ports: dict[str, int] = {}
+        self._files_changed = asyncio.Event()
+
+    def serving_certificate_changed(self) -> None:
+        """The agent has written a new serving certificate: the next connection is to see it."""
+        self._files_changed.set()
 
     async def run(self) -> None:
         """Serves until cancelled. Raises OSError, naming address and port, when one cannot be bound."""
@@ -91,7 +97,9 @@ class KubeletServer:
 
     async def _reload_certificates(self) -> None:
         while True:
-            await asyncio.sleep(RELOAD_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._files_changed.wait(), RELOAD_SECONDS)
+            self._files_changed.clear()
             if self._tls is not None:
                 await asyncio.to_thread(self._tls.reload)
 

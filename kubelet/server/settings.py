@@ -10,6 +10,7 @@ AUTHORIZATION_WEBHOOK = "Webhook"
 @dataclass(frozen=True, slots=True)
 class TLSSettings:
     """Files of the serving certificate (PEM), and what is demanded of clients. `client_ca_file` "": no certificates.
+    `issued_file` holds a certificate of the cluster and its key, and counts as soon as it exists.
 
     `min_version` and `cipher_suites` carry the names of the configuration: VersionTLS12, TLS_ECDHE_….
     """
@@ -19,6 +20,7 @@ class TLSSettings:
     client_ca_file: str = ""
     min_version: str = ""
     cipher_suites: tuple[str, ...] = ()
+    issued_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ its trust. (Loading into the old context would only add to it.)
 import logging
 import os
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class ReloadingContext:
         self._settings = settings
         self._stamp = self._read_stamp()
         self.context = _Delegating(ssl.PROTOCOL_TLS_SERVER)
-        self.context.current = build_context(settings)
+        self.context.current = _current_context(settings)
         self._failed: object = None
 
     def reload(self) -> bool:
@@ -118,7 +119,7 @@ class ReloadingContext:
         if stamp in (self._stamp, self._failed):
             return False
         try:
-            self.context.current = build_context(self._settings)
+            self.context.current = _current_context(self._settings)
         except TLSError as error:
             logger.error("The changed TLS files cannot be used, the server goes on with the old ones error=%s", error)
             self._failed = stamp
@@ -129,8 +130,22 @@ class ReloadingContext:
         return True
 
     def _read_stamp(self) -> tuple[tuple[int, int, int] | None, ...]:
-        files = (self._settings.cert_file, self._settings.key_file, self._settings.client_ca_file)
+        settings = self._settings
+        files = (settings.cert_file, settings.key_file, settings.client_ca_file, settings.issued_file or "")
         return tuple(_stamp(Path(file)) if os.fspath(file) else None for file in files)
+
+
+def _current_context(settings: TLSSettings) -> ssl.SSLContext:
+    """A context with the certificate that the cluster issued, or with the other one while that cannot be used.
+
+    Raises TLSError."""
+    issued = settings.issued_file
+    if issued is not None and issued.exists():
+        try:
+            return build_context(replace(settings, cert_file=issued, key_file=issued))
+        except TLSError as error:
+            logger.error("The certificate that the cluster issued cannot be used: %s", error)
+    return build_context(settings)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -1,5 +1,6 @@
 """Client certificates: from files, inline, rotated under a running client; and those of another CA."""
 
+import asyncio
 import base64
 import os
 import ssl
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fake_api_server import FakeApiServer, serving
 
-from kubelet.apiclient import ApiClient, KubeconfigError, UnreachableError
+from kubelet.apiclient import ApiClient, KubeconfigError, RotatedCertificate, UnauthorizedError, UnreachableError
 from kubelet.apiclient.credentials import Credentials
 from kubelet.apiclient.kubeconfig import read
 
@@ -188,3 +189,28 @@ async def test_an_unusable_file_is_one_line_at_once(tmp_path: Path, authority: A
         await ApiClient.from_kubeconfig(file)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"kubeconfig {file}: users[name=default-auth].user.")
+
+
+async def test_requests_wait_for_the_first_certificate_and_follow_each_next_one(
+        authority: Authority, tmp_path: Path) -> None:
+    rotated = RotatedCertificate()
+    async with serving(NamesItsCaller(), server_context(authority, tmp_path)) as server:
+        file = kubeconfig(tmp_path, server.url, "certificate-authority: ca.pem", "")
+        async with ApiClient(read(file), rotated=rotated) as client, client.limited(qps=0, burst=0) as limited:
+            async with asyncio.TaskGroup() as group:
+                asking = group.create_task(caller_name(client))
+                await asyncio.sleep(0.05)
+                assert not asking.done()
+                rotated.put(b"".join(authority.issue("first")))
+            assert asking.result() == "first" == await caller_name(limited)
+            rotated.put(b"".join(authority.issue("second")))
+            assert await caller_name(client) == "second" == await caller_name(limited)
+
+
+async def test_a_request_without_any_certificate_says_that_it_waits_for_approval(
+        authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubelet.apiclient.credentials.CERTIFICATE_SECONDS", 0.01)
+    file = kubeconfig(tmp_path, "https://127.0.0.1:1", "insecure-skip-tls-verify: true", "")
+    async with ApiClient(read(file), rotated=RotatedCertificate()) as client:
+        with pytest.raises(UnauthorizedError, match="waits for approval"):
+            await caller_name(client)

@@ -40,10 +40,8 @@ def test_serving_files_configured_then_rotated_then_our_own(tmp_path, authority)
     own = tls_settings(CONFIG, flags, "node-1", ["10.0.0.5"])
     assert own.cert_file == tmp_path / "pki" / "kubelet.crt" and own.cert_file.exists()
     bootstrap = with_fields(CONFIG, server_tls_bootstrap=True)
-    assert tls_settings(bootstrap, flags, "node-1", []).cert_file == own.cert_file
-    rotated = tmp_path / "pki" / "kubelet-server-current.pem"
-    rotated.write_bytes(b"")
-    assert tls_settings(bootstrap, flags, "node-1", []).key_file == rotated
+    issued = tls_settings(bootstrap, flags, "node-1", [])
+    assert (issued.cert_file, issued.issued_file) == (own.cert_file, tmp_path / "pki" / "kubelet-server-current.pem")
     configured = with_fields(
         CONFIG, tls_cert_file="/x.crt", tls_private_key_file="/x.key",
         authentication=Authentication(x509=X509Authentication(client_ca_file="/ca.crt")))

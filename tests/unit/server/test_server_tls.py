@@ -191,3 +191,27 @@ def test_a_certificate_is_made_in_a_process_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         ensure_self_signed_apart(tmp_path / "file", "node-1", [])
+
+
+async def test_the_clusters_certificate_is_served_as_soon_as_it_is_there(serving, authority, tmp_path):
+    own, cluster = authority("own"), authority("cluster")
+    certificate, key = own.issue("node-1", client=False)
+    issued = tmp_path / "kubelet-server-current.pem"
+    tls = ReloadingContext(TLSSettings(certificate, key, issued_file=issued))
+    async with serving(tls=tls) as up:
+        up.ssl = ssl.create_default_context(cafile=str(own.file))
+        assert (await up.ask("/healthz"))[0] == 200
+        issued.write_bytes(b"".join(file.read_bytes() for file in cluster.issue("node-1", client=False)))
+        up.server.serving_certificate_changed()
+        while not await _served_by(up, cluster):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    issued.write_bytes(b"rubbish")
+    assert ReloadingContext(TLSSettings(certificate, key, issued_file=issued)).context.current is not None
+
+
+async def _served_by(up, authority) -> bool:
+    up.ssl = ssl.create_default_context(cafile=str(authority.file))
+    try:
+        return (await up.ask("/healthz"))[0] == 200
+    except aiohttp.ClientConnectorCertificateError:
+        return False
