@@ -55,11 +55,24 @@ class ContainerCreator:
             body = await asyncio.to_thread(self._body, config, sandbox, path, setup, facts)
             container_id = await self._create(name, body, naming.config_hash(config), sandbox.id)
             try:
+                await self._check_sub_paths(container_id, config.mounts)
                 await self._follow_and_remember(container_id, path)
             except BaseException:
                 await self._cleanups.finish(self._undo(container_id))
                 raise
         return container_id
+
+    async def _check_sub_paths(self, container_id: str, mounts: Iterable[cri.Mount]) -> None:
+        """The engine looks for an image volume's sub-path only when it mounts it, as it does to look at a file."""
+        for mount in mounts:
+            if mount.image_sub_path:
+                try:
+                    await self._engine.look_at(container_id, mount.container_path)
+                except EngineError as error:
+                    raise InvalidArgumentError(
+                        f"ImageVolumeMountFailed: mount at {mount.container_path}: sub-path {mount.image_sub_path!r} "
+                        f"of image {mount.image.image}: {error}"
+                    ) from error
 
     async def _follow_and_remember(self, container_id: str, path: str) -> None:
         """Side by side: another process begins to follow the log while the engine is asked for what it has made."""

@@ -10,7 +10,7 @@ from cri.v1 import api_pb2 as cri
 from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
 from dockershim.image_cache import ImageCache, ImageConfig
 from dockershim.pinning import PinnedImages
-from dockershim.ports import EngineState
+from dockershim.ports import EngineState, NameLocks
 from dockershim.records import is_image_id
 
 _NONE = "<none>"
@@ -42,6 +42,7 @@ def to_image(
 class Images:
     def __init__(self, engine: EngineClient, state: EngineState, cache: ImageCache, pinned: PinnedImages) -> None:
         self._engine, self._state, self._cache, self._pinned = engine, state, cache, pinned
+        self._removals = NameLocks()
 
     async def list_images(self, name: str = "") -> list[cri.Image]:
         self._state.require()
@@ -73,6 +74,14 @@ class Images:
     async def remove(self, name: str) -> None:
         """The image with all its names, by any of them; also when another call does the same meanwhile."""
         inspect = await self._inspect(name)
+        if inspect is None:
+            return
+        async with self._removals.hold(inspect["Id"]):
+            await self._remove_all_names(inspect["Id"])
+
+    async def _remove_all_names(self, image_id: str) -> None:
+        """Under the image's lock: who returns has seen the image gone, not only the name that it looked for."""
+        inspect = await self._inspect(image_id)
         if inspect is None:
             return
         names = [tag for tag in inspect.get("RepoTags") or () if not tag.startswith(_NONE)]

@@ -76,6 +76,8 @@ def _bind_string(mount: cri.Mount, facts: EngineFacts) -> str:
 
 
 def _image_mount(mount: cri.Mount, facts: EngineFacts) -> JSON:
+    if not mount.readonly:
+        raise InvalidArgumentError(f"mount at {mount.container_path}: an image volume without readOnly")
     if facts.api < _IMAGE_MOUNT_API:
         raise UnimplementedError(
             f"ImageVolumeMountFailed: mount at {mount.container_path}: image volumes need Docker Engine 28 or newer"

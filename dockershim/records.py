@@ -226,22 +226,32 @@ def is_image_id(name: str) -> bool:
 
 
 def to_mounts(inspect: JSON, own_files: str = "") -> list[cri.Mount]:
-    recursive = {
-        mount.get("Target")
-        for mount in inspect["HostConfig"].get("Mounts") or ()
-        if (mount.get("BindOptions") or {}).get("ReadOnlyForceRecursive")
-    }
+    asked_for = {mount.get("Target"): mount for mount in inspect["HostConfig"].get("Mounts") or ()}
     return [
-        cri.Mount(
-            container_path=mount.get("Destination") or "",
-            host_path=mount.get("Source") or "",
-            readonly=not mount.get("RW"),
-            propagation=_PROPAGATION.get(mount.get("Propagation") or "", cri.PROPAGATION_PRIVATE),
-            recursive_read_only=mount.get("Destination") in recursive,
-        )
+        _to_mount(mount, asked_for.get(mount.get("Destination")) or {})
         for mount in _sorted_mounts(inspect.get("Mounts") or ())
         if not own_files or not str(mount.get("Source") or "").startswith(f"{own_files}/")
     ]
+
+
+def _to_mount(mount: JSON, asked_for: JSON) -> cri.Mount:
+    """`asked_for` is the create call's; the engine's own source of an image's mount is a directory that it made."""
+    container_path = mount.get("Destination") or ""
+    if mount.get("Type") == "image":
+        image = asked_for.get("Source") or mount.get("Name") or ""
+        return cri.Mount(
+            container_path=container_path,
+            readonly=True,
+            image=cri.ImageSpec(image=image, image_ref=image if is_image_id(image) else ""),
+            image_sub_path=(asked_for.get("ImageOptions") or {}).get("Subpath") or "",
+        )
+    return cri.Mount(
+        container_path=container_path,
+        host_path=mount.get("Source") or "",
+        readonly=not mount.get("RW"),
+        propagation=_PROPAGATION.get(mount.get("Propagation") or "", cri.PROPAGATION_PRIVATE),
+        recursive_read_only=bool((asked_for.get("BindOptions") or {}).get("ReadOnlyForceRecursive")),
+    )
 
 
 def _sorted_mounts(mounts: Sequence[JSON]) -> list[JSON]:

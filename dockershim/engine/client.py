@@ -158,6 +158,14 @@ class EngineClient:
         found: list[JSON] = await self.call("GET", "/containers/json", {"all": 1, "filters": _filters(filters)})
         return found
 
+    async def look_at(self, container_id: str, path: str) -> None:
+        """Begin to read a file of a container, running or not. Raises EngineError where there is none.
+
+        The engine tells why in the body, which an answer to HEAD has not.
+        """
+        async with self.stream("GET", f"/containers/{quote(container_id)}/archive", {"path": path}):
+            return
+
     async def update_container(self, container_id: str, body: JSON) -> None:
         await self.call("POST", f"/containers/{quote(container_id)}/update", body=body)
 

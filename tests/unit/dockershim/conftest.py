@@ -22,8 +22,10 @@ def short_path() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture
-async def world(short_path: Path) -> AsyncIterator[ShimInMemory]:
+async def world(short_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[ShimInMemory]:
+    """Parametrized indirectly by the engine's API version."""
     world = ShimInMemory(short_path)
+    world.engine.api = getattr(request, "param", world.engine.api)
     stop = asyncio.Event()
     async with world.engine.serve(), asyncio.TaskGroup() as group:
         shim = world.make()

@@ -135,11 +135,17 @@ class FakeEngine:
             return 200, [{"Id": container.id} for container in self.containers.values()]
         if path.startswith("/images/") and path.endswith("/json"):
             name = path.removeprefix("/images/").removesuffix("/json")
-            image = self.images.get(name)
+            image = self._image(name)
             return (200, image) if image else (404, {"message": f"No such image: {name}"})
+        if path.startswith("/images/") and method == "DELETE":
+            return (200, []) if self.images.pop(path.removeprefix("/images/"), None) else (404, {"message": "no image"})
         if path.startswith("/containers/"):
             return self._container(method, path, query)
         return 404, {"message": f"page not found: {path}"}
+
+    def _image(self, name: str) -> dict[str, Any] | None:
+        by_id = (image for image in self.images.values() if image["Id"] == name)
+        return self.images.get(name) or next(by_id, None)
 
     def _create(self, name: str, body: dict[str, Any]) -> tuple[int, Any]:
         if any(container.name == name for container in self.containers.values()):
@@ -165,6 +171,8 @@ class FakeEngine:
             return 204, None
         if verb == "json":
             return 200, container.inspect()
+        if verb == "archive":
+            return 200, {}
         if verb == "start":
             container.state = "running"
             self.emit("start", container)

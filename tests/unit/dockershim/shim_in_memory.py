@@ -1,6 +1,7 @@
 """A whole dockershim in memory, for tests of its verbs."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 from fake_engine import FakeEngine
@@ -49,9 +50,10 @@ class ShimInMemory:
     async def run_pod(self, config: cri.PodSandboxConfig) -> str:
         return (await self.runtime.RunPodSandbox(cri.RunPodSandboxRequest(config=config))).pod_sandbox_id
 
-    async def create(self, sandbox_id: str, name: str = "c") -> str:
+    async def create(self, sandbox_id: str, name: str = "c", mounts: Iterable[cri.Mount] = ()) -> str:
         config = cri.ContainerConfig(
-            metadata=cri.ContainerMetadata(name=name), image=cri.ImageSpec(image="i"), log_path=f"{name}/0.log"
+            metadata=cri.ContainerMetadata(name=name), image=cri.ImageSpec(image="i"), log_path=f"{name}/0.log",
+            mounts=mounts,
         )
         request = cri.CreateContainerRequest(pod_sandbox_id=sandbox_id, config=config, sandbox_config=self.pod())
         return (await self.runtime.CreateContainer(request)).container_id

@@ -263,3 +263,34 @@ async def test_a_removal_that_fails_is_good_if_the_image_is_gone(world: ShimInMe
             del world.engine.images["i:1"]
         gate.set()
     assert removal.result() is gone
+
+
+async def test_removals_of_one_image_go_one_after_the_other(world: ShimInMemory) -> None:
+    """Who returns must not find the image that somebody else's call has not removed yet."""
+    world.engine.images["i:1"] = {"Id": "sha256:" + "2" * 64, "RepoTags": ["i:1"]}
+    gate = world.engine.hold["/images/i:1"] = asyncio.Event()
+    removed: list[str] = []
+    async with ImageClient(f"unix://{world.directory}/cri.sock", 10) as images, asyncio.TaskGroup() as group:
+
+        async def remove(name: str) -> None:
+            await images.RemoveImage(cri.RemoveImageRequest(image=cri.ImageSpec(image=name)))
+            removed.append(name)
+
+        for name in ("i:1", "sha256:" + "2" * 64):
+            group.create_task(remove(name))
+        await wait_for(lambda: sum(call.endswith("/json") for call in world.engine.calls if "images" in call) >= 3)
+        assert removed == []
+        gate.set()
+    assert len(removed) == 2 and world.engine.calls.count("DELETE /images/i:1") == 1
+
+
+@pytest.mark.parametrize("world", ["1.48"], indirect=True)
+async def test_a_sub_path_that_an_image_lacks_is_refused_at_create(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    image = cri.ImageSpec(image="sha256:" + "2" * 64)
+    mount = cri.Mount(container_path="/data", readonly=True, image=image, image_sub_path="not/there")
+    world.engine.fail["/archive"] = 404
+    with pytest.raises(errors.InvalidArgumentError, match=r"^ImageVolumeMountFailed: mount at /data: sub-path 'not/th"):
+        await world.create(sandbox_id, mounts=[mount])
+    assert len(world.engine.containers) == 1, "only the pause is left"
+    await world.create(sandbox_id, mounts=[mount])

@@ -177,7 +177,7 @@ def test_what_the_engine_cannot_do_is_refused(context: Context, kind: type[Excep
           "BindOptions": {"Propagation": "rshared"}}),
         (cri.Mount(host_path="/h", container_path="/c", propagation=cri.PROPAGATION_HOST_TO_CONTAINER), FACTS,
          {"Type": "bind", "Source": "/h", "Target": "/c", "ReadOnly": False, "BindOptions": {"Propagation": "rslave"}}),
-        (cri.Mount(container_path="/c", image=cri.ImageSpec(image="i:1"), image_sub_path="p"), NEW,
+        (cri.Mount(container_path="/c", readonly=True, image=cri.ImageSpec(image="i:1"), image_sub_path="p"), NEW,
          {"Type": "image", "Source": "i:1", "Target": "/c", "ReadOnly": True, "ImageOptions": {"Subpath": "p"}}),
     ],
 )
@@ -202,7 +202,9 @@ def test_a_mount_to_relabel_is_a_bind_where_selinux_is() -> None:
         (cri.Mount(host_path="/h", container_path="/c", readonly=True, recursive_read_only=True,
                    propagation=cri.PROPAGATION_BIDIRECTIONAL), NEW, "private propagation"),
         (cri.Mount(host_path="/h", container_path="/c", uidMappings=[cri.IDMapping(length=1)]), NEW, "id-mapped"),
-        (cri.Mount(container_path="/c", image=cri.ImageSpec(image="i")), FACTS, "^ImageVolumeMountFailed: "),
+        (cri.Mount(container_path="/c", readonly=True, image=cri.ImageSpec(image="i")), FACTS,
+         "^ImageVolumeMountFailed: "),
+        (cri.Mount(container_path="/c", image=cri.ImageSpec(image="i")), NEW, "without readOnly"),
     ],
 )
 def test_mounts_that_cannot_be(mount: cri.Mount, facts: EngineFacts, text: str) -> None:
@@ -421,6 +423,19 @@ def test_a_status_has_all_its_facts() -> None:
     ]
     assert status.stop_signal == cri.SIGTERM
     assert (status.resources.linux.memory_limit_in_bytes, status.resources.linux.cpu_quota) == (5, 7)
+
+
+@pytest.mark.parametrize(("source", "reference"), [("sha256:" + "a" * 64, "sha256:" + "a" * 64), ("name:1", "")])
+def test_an_image_volume_is_told_as_it_was_asked_for(source: str, reference: str) -> None:
+    """Not as the directory that the engine has made of it; its digest only where that is certain."""
+    found = inspect()
+    found["HostConfig"]["Mounts"] = [{"Type": "image", "Target": "/i", "Source": source,
+                                      "ImageOptions": {"Subpath": "etc"}}]
+    found["Mounts"] = [{"Type": "image", "Name": source, "Source": "/d/overlay2/x/merged", "Destination": "/i"}]
+    spec = cri.ImageSpec(image=source, image_ref=reference)
+    assert records.to_mounts(found) == [
+        cri.Mount(container_path="/i", readonly=True, image=spec, image_sub_path="etc")
+    ]
 
 
 @pytest.mark.parametrize(
