@@ -11,10 +11,11 @@ from pathlib import Path
 
 from cri.errors import FailedPreconditionError, InvalidArgumentError
 from cri.v1 import api_pb2 as cri
-from dockershim import container_config, naming
+from dockershim import container_config, naming, security
 from dockershim.engine import EngineClient, EngineConflictError, EngineError, EngineNotFoundError
 from dockershim.errors import ContainerExistsError
 from dockershim.facts import EngineFacts
+from dockershim.image_users import ImageUsers
 from dockershim.inventory import Inventory
 from dockershim.logs import LogSetup
 from dockershim.ports import Cleanups, EngineState, LogPort, NameLocks
@@ -34,10 +35,11 @@ class ContainerCreator:
         inventory: Inventory,
         logs: LogPort,
         files: SandboxFiles,
+        users: ImageUsers,
         cleanups: Cleanups,
     ) -> None:
         self._engine, self._state, self._inventory = engine, state, inventory
-        self._logs, self._files, self._cleanups = logs, files, cleanups
+        self._logs, self._files, self._users, self._cleanups = logs, files, users, cleanups
         self._names = NameLocks()
 
     async def create(self, request: cri.CreateContainerRequest) -> str:
@@ -53,6 +55,8 @@ class ContainerCreator:
         async with self._names.hold(name):
             setup = await self._logs.prepare(name, path or None, config.tty)
             body = await asyncio.to_thread(self._body, config, sandbox, path, setup, facts)
+            if security.leaves_out_the_images_groups(config.linux.security_context):
+                body["User"] = await self._users.with_group(config.image.image, str(body["User"]))
             container_id = await self._create(name, body, naming.config_hash(config), sandbox.id)
             try:
                 await self._check_sub_paths(container_id, config.mounts)

@@ -48,7 +48,7 @@ class RuntimeInfo:
                     ),
                 ]
             ),
-            features=cri.RuntimeFeatures(supplemental_groups_policy=False, user_namespaces_host_network=False),
+            features=cri.RuntimeFeatures(supplemental_groups_policy=True, user_namespaces_host_network=False),
         )
         facts = self._state.known_facts
         if facts is not None:

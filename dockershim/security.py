@@ -72,15 +72,12 @@ def sandbox_host_config(context: cri.LinuxSandboxSecurityContext, facts: EngineF
     }
 
 
-_STRICT_GROUPS = (
-    "supplementalGroupsPolicy Strict needs a runAsGroup on Docker Engine, which else adds the image's groups"
-)
-"""With `user:group` the engine takes no groups from the image (moby/sys/user, GetExecUser): that is Strict."""
+def leaves_out_the_images_groups(context: cri.LinuxContainerSecurityContext) -> bool:
+    """Whether the user has to be told with a group (`image_users`), so that the engine adds none of the image's."""
+    return context.supplemental_groups_policy == cri.Strict and not context.HasField("run_as_group")
 
 
 def _refuse_what_cannot_be(context: cri.LinuxContainerSecurityContext) -> None:
-    if context.supplemental_groups_policy == cri.Strict and not context.HasField("run_as_group"):
-        raise UnimplementedError(_STRICT_GROUPS)
     if context.capabilities.add_ambient_capabilities:
         raise UnimplementedError("ambient capabilities are not possible on Docker Engine")
     refuse_user_namespace(context.namespace_options)

@@ -31,6 +31,7 @@ from dockershim.facts import facts_from, read_oom_score_adj_floor
 from dockershim.image_cache import ImageCache
 from dockershim.image_fs import DiskUsage
 from dockershim.image_pull import SILENCE_SECONDS, ImagePuller
+from dockershim.image_users import ImageUsers
 from dockershim.images import Images
 from dockershim.inventory import Inventory
 from dockershim.logs import LogError, LogTarget
@@ -104,7 +105,9 @@ class Dockershim:
         self.images = Images(engine, state, self.image_cache, pinned)
         self.info = RuntimeInfo(engine, state, network, self.puller)
         self.containers = ContainerLifecycle(engine, state, inventory, logs)
-        self.container_creator = ContainerCreator(engine, state, inventory, logs, files, cleanups)
+        self.container_creator = ContainerCreator(
+            engine, state, inventory, logs, files, ImageUsers(engine, cleanups), cleanups
+        )
         self.sandbox_runner = SandboxRunner(
             engine, state, inventory, network, checkpoints, files, self.pause, cleanups, self._needs_tidying.set
         )

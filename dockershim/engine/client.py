@@ -166,6 +166,17 @@ class EngineClient:
         async with self.stream("GET", f"/containers/{quote(container_id)}/archive", {"path": path}):
             return
 
+    async def read_archive(self, container_id: str, path: str, limit: int) -> bytes:
+        """A tar of a file of a container, running or not. Raises EngineError where there is none, or it is larger."""
+        query = {"path": path}
+        async with self.stream("GET", f"/containers/{quote(container_id)}/archive", query) as (_, connection):
+            archive = bytearray()
+            async for chunk in connection.chunks():
+                archive += chunk
+                if len(archive) > limit:
+                    raise EngineFailedError(f"{path} of container {container_id} has more than {limit} bytes")
+        return bytes(archive)
+
     async def update_container(self, container_id: str, body: JSON) -> None:
         await self.call("POST", f"/containers/{quote(container_id)}/update", body=body)
 

@@ -268,8 +268,6 @@ async def test_what_cannot_be_is_refused_with_a_reason(shim: ShimUnderTest) -> N
 
     with pytest.raises(errors.InvalidArgumentError, match="runAsGroup is specified without"):
         await create(run_as_group=cri.Int64Value(value=5))
-    with pytest.raises(errors.UnimplementedError, match="Strict"):
-        await create(supplemental_groups_policy=cri.Strict)
     with pytest.raises(errors.InvalidArgumentError, match="AppArmor"):
         await create(apparmor=cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref="x"))
     with pytest.raises(errors.InvalidArgumentError, match="cannot load seccomp profile '/nope'"):
@@ -337,8 +335,8 @@ async def test_mounts_namespaces_and_stats(shim: ShimUnderTest) -> None:
 
 
 async def test_strict_groups_are_those_that_were_asked_for(shim: ShimUnderTest) -> None:
-    """The image puts its user into another group; Strict with a group of its own leaves that out."""
-    script = "mkdir -p /etc; echo alice:x:1000:1000::/:/bin/sh > /etc/passwd; echo extra:x:50000:alice > /etc/group"
+    """The image puts its user into another group; Strict leaves that out, also where only the image tells the group."""
+    script = "mkdir -p /etc; echo alice:x:1000:1007::/:/bin/sh > /etc/passwd; echo extra:x:50000:alice > /etc/group"
     made = await shim.node.run(["docker", "run", "-d", "--network=none", BUSYBOX, "sh", "-c", script])
     await shim.node.run(["docker", "wait", made.stdout.strip()])
     await shim.node.run(["docker", "commit", made.stdout.strip(), "localhost/with-groups:1"])
@@ -347,7 +345,11 @@ async def test_strict_groups_are_those_that_were_asked_for(shim: ShimUnderTest) 
     pod.linux.security_context.supplemental_groups_policy = cri.Strict
     sandbox_id = await shim.run_pod(pod)
     groups = {}
-    for name, policy, own in (("merge", cri.Merge, None), ("strict", cri.Strict, 1000)):
+    cases = (
+        ("merge", cri.Merge, None), ("strict", cri.Strict, None), ("again", cri.Strict, None),
+        ("own", cri.Strict, 1000),
+    )  # fmt: skip
+    for name, policy, own in cases:
         context = cri.LinuxContainerSecurityContext(
             run_as_user=cri.Int64Value(value=1000), supplemental_groups=[60000], supplemental_groups_policy=policy,
             namespace_options=cri.NamespaceOption(pid=cri.CONTAINER),
@@ -358,9 +360,15 @@ async def test_strict_groups_are_those_that_were_asked_for(shim: ShimUnderTest) 
         config = shim.container(SLEEP, name=name, linux=linux)
         config.image.image = "localhost/with-groups:1"
         container_id = await shim.run_container(sandbox_id, pod, config)
-        groups[name] = set((await shim.status(container_id)).user.linux.supplemental_groups)
-    assert groups["merge"] >= {50000, 60000}
-    assert groups["strict"] in ({1000, 60000}, {60000})
+        user = (await shim.status(container_id)).user.linux
+        groups[name] = (user.gid, set(user.supplemental_groups) - {user.gid})
+        said = await shim.exec(container_id, "id -G")
+        assert {int(group) for group in said.stdout.split()} == {user.gid, *user.supplemental_groups}
+    assert groups == {
+        "merge": (1007, {50000, 60000}), "strict": (1007, {60000}), "again": (1007, {60000}), "own": (1000, {60000}),
+    }  # fmt: skip
+    left = await shim.node.run(["docker", "ps", "-aq", "--filter=name=podwright-look"])
+    assert left.stdout == ""
     await shim.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id))
     await shim.images.RemoveImage(cri.RemoveImageRequest(image=cri.ImageSpec(image="localhost/with-groups:1")))
 

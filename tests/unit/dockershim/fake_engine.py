@@ -4,7 +4,9 @@ or many. It knows what the dockershim asks for and answers 404 to the rest.
 
 import asyncio
 import contextlib
+import io
 import json
+import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +50,8 @@ class FakeContainer:
 
 @dataclass
 class FakeEngine:
-    """`fail[path suffix]` is a status to answer once; `hold[path suffix]` an event to wait for before acting."""
+    """`fail[path suffix]` is a status to answer once; `hold[path suffix]` an event to wait for before acting; `files`
+    are those of every container, a text being where a link leads."""
 
     socket: Path
     containers: dict[str, FakeContainer] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class FakeEngine:
     calls: list[str] = field(default_factory=list)
     fail: dict[str, int] = field(default_factory=dict)
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
+    files: dict[str, bytes | str] = field(default_factory=dict)
     api: str = "1.41"
     _listeners: list[asyncio.StreamWriter] = field(default_factory=list)
     _numbers: int = 0
@@ -95,7 +99,7 @@ class FakeEngine:
                     self._listeners.append(writer)
                     continue
                 status, answer = await self._answer(method, path, query, body)
-                text = b"" if answer is None else json.dumps(answer).encode()
+                text = b"" if answer is None else answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 if status == 204:
                     writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
                 else:
@@ -147,6 +151,18 @@ class FakeEngine:
         by_id = (image for image in self.images.values() if image["Id"] == name)
         return self.images.get(name) or next(by_id, None)
 
+    def _archive(self, path: str) -> tuple[int, Any]:
+        content = self.files.get(path)
+        if content is None:
+            return 404, {"message": f"Could not find the file {path}"}
+        buffer, info = io.BytesIO(), tarfile.TarInfo(path.rpartition("/")[2])
+        if isinstance(content, str):
+            info.type, info.linkname, content = tarfile.SYMTYPE, content, b""
+        info.size = len(content)
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.addfile(info, io.BytesIO(content))
+        return 200, buffer.getvalue()
+
     def _create(self, name: str, body: dict[str, Any]) -> tuple[int, Any]:
         if any(container.name == name for container in self.containers.values()):
             return 409, {"message": f"name {name} is taken"}
@@ -172,7 +188,7 @@ class FakeEngine:
         if verb == "json":
             return 200, container.inspect()
         if verb == "archive":
-            return 200, {}
+            return self._archive(query["path"])
         if verb == "start":
             container.state = "running"
             self.emit("start", container)

@@ -293,4 +293,5 @@ async def test_a_sub_path_that_an_image_lacks_is_refused_at_create(world: ShimIn
     with pytest.raises(errors.InvalidArgumentError, match=r"^ImageVolumeMountFailed: mount at /data: sub-path 'not/th"):
         await world.create(sandbox_id, mounts=[mount])
     assert len(world.engine.containers) == 1, "only the pause is left"
+    world.engine.files["/data"] = b""
     await world.create(sandbox_id, mounts=[mount])

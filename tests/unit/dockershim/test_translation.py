@@ -135,9 +135,21 @@ def test_strict_groups_are_possible_with_a_group() -> None:
 
 
 @pytest.mark.parametrize(
+    ("context", "asks"),
+    [
+        (Context(supplemental_groups_policy=cri.Strict), True),
+        (Context(supplemental_groups_policy=cri.Strict, run_as_group=cri.Int64Value(value=0)), False),
+        (Context(supplemental_groups_policy=cri.Merge), False),
+        (Context(), False),
+    ],
+)
+def test_only_strict_groups_without_a_group_ask_the_image(context: Context, asks: bool) -> None:
+    assert security.leaves_out_the_images_groups(context) is asks
+
+
+@pytest.mark.parametrize(
     ("context", "kind", "text"),
     [
-        (Context(supplemental_groups_policy=cri.Strict), errors.UnimplementedError, "Strict"),
         (Context(capabilities=cri.Capability(add_ambient_capabilities=["X"])), errors.UnimplementedError, "ambient"),
         (Context(namespace_options=cri.NamespaceOption(userns_options=cri.UserNamespace(mode=cri.POD))),
          errors.UnimplementedError, "hostUsers"),
