@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CA
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \
-	generate-check bench builds budgets host-run host-test clean
+	generate-check bench shimbench builds budgets host-run host-test clean
 
 help:
 	@echo "make run           run the example pods on this machine: engine, network, dockershim and kubelet by themselves"
@@ -18,6 +18,7 @@ help:
 	@echo "make cluster       a real control plane on this machine with this node in it; make cluster-down removes it"
 	@echo "make budgets       start-up time and memory of the agents, as SPEC.md promises them"
 	@echo "make bench         side by side with the upstream kubelet on containerd; writes SPEC.md"
+	@echo "make shimbench     the dockershim's verbs, memory and logs beside the bare engine; writes SPEC.md"
 	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
 	@echo "make lint types contracts generate-check    the other checks of CI"
 
@@ -84,6 +85,9 @@ budgets: host-test $(STAMP)
 
 bench: builds
 	@$(BIN)/python -m conformance.bench
+
+shimbench: builds
+	@$(BIN)/python -m conformance.shimbench
 
 # make conformance FOCUS='Probing container': upstream's node suite; a regular expression of spec names.
 conformance: host-test $(STAMP)

@@ -22,12 +22,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance import images
-from conformance.bench.usage import snapshot
-from conformance.throwaway import CHECKOUT, DOCKER_SOCKET, NodeError, NodeProcess, ThrowawayNode
+from conformance import images, specfile
+from conformance.bench.usage import resident_bytes, snapshot
+from conformance.throwaway import DOCKER_SOCKET, NodeError, NodeProcess, ThrowawayNode
 
-BEGIN = "<!-- budgets:begin (written by `make budgets`) -->"
-END = "<!-- budgets:end -->"
+BEGIN, END = specfile.markers("budgets", "make budgets")
 PODS = 50
 RESTARTS = 5
 READY_TIMEOUT_SECONDS = 300.0
@@ -67,15 +66,6 @@ def table(values: Mapping[str, float]) -> str:
 
 def exceeded(values: Mapping[str, float]) -> list[str]:
     return [b.name for b in BUDGETS if b.limit is not None and values[b.name] > b.limit]
-
-
-def replace_block(document: str, text: str) -> str:
-    """`document` with `text` between the markers. Raises ValueError when they are not there."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"no place for the budgets: {BEGIN!r} … {END!r}")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
 
 
 async def measure() -> dict[str, float]:
@@ -151,12 +141,8 @@ async def _until_running(node: ThrowawayNode, kubelet: NodeProcess) -> None:
 
 
 def _resident_mb(pids: Sequence[int]) -> float:
-    """VmRSS, in 10^6 bytes."""
-    total = 0
-    for pid in pids:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
-    return total / 1e6
+    """In 10^6 bytes."""
+    return sum(resident_bytes(pid) for pid in pids) / 1e6
 
 
 def _command_line(pid: int) -> list[str]:
@@ -180,8 +166,7 @@ def main() -> int:
         f"Python {platform.python_version()}."
     )
     print(table(values))
-    spec = CHECKOUT / "SPEC.md"
-    spec.write_text(replace_block(spec.read_text(), f"{about}\n\n{table(values)}"))
+    specfile.write(BEGIN, END, f"{about}\n\n{table(values)}")
     if too_much := exceeded(values):
         print("over budget: " + "; ".join(too_much), file=sys.stderr)
         return 1

@@ -90,6 +90,12 @@ def memory_bytes(pids: Iterable[int]) -> int:
     return total
 
 
+def resident_bytes(pid: int) -> int:
+    """VmRSS: what the process holds, shared pages included."""
+    lines = (PROC / str(pid) / "status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
 async def measure(groups: dict[str, set[int]], seconds: float) -> dict[str, Usage]:
     """The usage of several sets of processes over the same span of time."""
     before, began = {p.pid: p.cpu_seconds for p in snapshot()}, time.monotonic()

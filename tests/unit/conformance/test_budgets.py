@@ -1,9 +1,7 @@
 """The table of budgets and its place in SPEC.md."""
 
-import pytest
 
 from conformance import budgets
-from conformance.throwaway import CHECKOUT
 
 VALUES = {budget.name: 0.25 * (budget.limit or 4) for budget in budgets.BUDGETS}
 
@@ -17,15 +15,3 @@ def test_the_table_has_a_row_for_each_budget() -> None:
 def test_only_what_is_promised_can_be_exceeded() -> None:
     assert budgets.exceeded(VALUES) == []
     assert budgets.exceeded(dict.fromkeys(VALUES, 1000.0)) == [b.name for b in budgets.BUDGETS if b.limit]
-
-
-def test_the_block_is_replaced_and_nothing_else() -> None:
-    document = f"before\n{budgets.BEGIN}\nold\n{budgets.END}\nafter\n"
-    assert budgets.replace_block(document, "new") == f"before\n{budgets.BEGIN}\nnew\n{budgets.END}\nafter\n"
-    with pytest.raises(ValueError, match="no place"):
-        budgets.replace_block("nothing", "new")
-
-
-def test_the_specification_has_a_place_for_it() -> None:
-    document = (CHECKOUT / "SPEC.md").read_text()
-    assert budgets.replace_block(document, "new") != document
