@@ -52,11 +52,14 @@ cluster: host-test $(STAMP)
 cluster-down: $(STAMP)
 	@$(BIN)/python -m conformance.cluster down
 
+# Two workers: while one waits for an engine the other waits for a control plane (tests/conftest.py has the groups).
+PARALLEL := -n 2 --dist loadgroup
+
 test: builds
-	@$(BIN)/python -m pytest tests/unit tests/node tests/cluster $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/unit tests/node tests/cluster $(PARALLEL) $(PYTEST_ARGS)
 
 test-unit: $(STAMP)
-	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/unit $(PARALLEL) $(PYTEST_ARGS)
 
 test-node: host-test $(STAMP)
 	@$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)

@@ -2,8 +2,25 @@
 
 import asyncio
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+
+SUITES = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who shares a node or a cluster stays together when the run has several workers (`--dist loadgroup`).
+
+    `tests/node` is one group and so is what uses the session's `cluster`; a file that makes a cluster of its own is a
+    group by itself; unit tests go to whoever has time.
+    """
+    for item in items:
+        suite = item.path.relative_to(SUITES).parts[0]
+        if suite == "node" or "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(suite))
+        elif suite == "cluster":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -125,9 +125,7 @@ class LogReader:
                 status = self._path.stat()
                 if (status.st_dev, status.st_ino) == live.inode:
                     return self._restart_truncated(live, status.st_size)
-                if status.st_size == 0:
-                    return False
-                newer = self._newer_than(live)
+                newer = self._newer_than(live, current_has_begun=status.st_size > 0)
             except FileNotFoundError:
                 return False
             self._files.extend(newer)
@@ -218,8 +216,11 @@ class LogReader:
         self._seek(live, 0)
         return True
 
-    def _newer_than(self, live: _Open) -> list[_Open]:
+    def _newer_than(self, live: _Open, current_has_begun: bool) -> list[_Open]:
         """Everything written after `live`, oldest first, opened; the last one is what the path names now.
+
+        While that one is empty (not `current_has_begun`) the runtime may still write to the file rotated last, which
+        is then the last one returned.
 
         `live` itself is among the files rotated since it was opened, unless it was removed: it is known by its inode
         or, once compressed, by the time of its first record. Raises FileNotFoundError when a rotation interferes.
@@ -228,14 +229,16 @@ class LogReader:
         since = [path for path in listed if _name(path) not in self._known]
         opened: list[_Open] = []
         try:
-            for path in [*since, self._path]:
+            current = self._inode(self._path)
+            for path in [*since, *([self._path] if current_has_begun else [])]:
                 file = self._open_file(path)
                 if path is not self._path and self._is_same(file, live):
                     opened = _closed(opened)
                     file.file.close()
                 else:
                     opened.append(file)
-            if rotated_files(self._path) != listed or self._inode(self._path) != opened[-1].inode:
+            mistaken = current_has_begun and opened[-1].inode != current
+            if mistaken or rotated_files(self._path) != listed or self._inode(self._path) != current:
                 raise FileNotFoundError(0, "rotated while it was opened", str(self._path))
         except OSError:
             _closed(opened)

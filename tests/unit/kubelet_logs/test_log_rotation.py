@@ -137,19 +137,47 @@ class Runtime:
         return cri.ReopenContainerLogResponse()
 
 
+def test_what_was_rotated_before_the_container_fell_silent_is_followed(tmp_path):
+    path = tmp_path / "0.log"
+    writer, reader = Writer(path), LogReader(path, LogOptions(follow=True))
+    writer.line()
+    reader.open()
+    seen = reader.read()
+    for name in ("0.log.20260102-120000", "0.log.20260102-120001"):
+        writer.line()
+        path.rename(tmp_path / name)
+        writer.reopen()
+    while (chunk := reader.read()) or reader.advance():  # the current file is empty, and may stay so
+        seen += chunk
+    assert seen == writer.text
+    writer.line()
+    while (chunk := reader.read()) or reader.advance():
+        seen += chunk
+    assert seen == writer.text
+    reader.close()
+    writer.file.close()
+
+
 async def test_follow_over_real_rotations_wakes_by_inotify_and_ends_with_the_container(tmp_path):
     path = tmp_path / "0.log"
     writer, running = Writer(path), True
     manager = ContainerLogManager(lambda: [RunningLog("c", path)], Runtime({"c": writer}), RotationPolicy(500, 3))
     watcher, seen, caught_up, opened = DirectoryWatcher(), bytearray(), asyncio.Event(), asyncio.Event()
+    progress = asyncio.Event()
 
     async def still_running() -> bool:
         return running
+
+    async def until_seen(length: int) -> None:
+        while len(seen) < length:
+            progress.clear()
+            await progress.wait()
 
     async def follow() -> None:
         async for chunk in stream_log(path, LogOptions(follow=True), still_running=still_running, watcher=watcher):
             opened.set()
             seen.extend(chunk)
+            progress.set()
             if seen.endswith(b"\nlast\n"):
                 caught_up.set()
 
@@ -157,10 +185,11 @@ async def test_follow_over_real_rotations_wakes_by_inotify_and_ends_with_the_con
         task = group.create_task(follow())
         await opened.wait()  # what was rotated away before a follower came is not its to read
         for _ in range(30):
+            before = len(writer.text)
             for _ in range(20):
                 writer.line()
             await manager.look(10)
-            await asyncio.sleep(0)
+            await until_seen(before)  # one round behind at most: what is removed unread is lost for everybody
         writer.file.write(encode_line(1, "stdout", b"last", False))
         async with asyncio.timeout(0.9):  # woken by inotify: the look that comes every second would be too late
             await caught_up.wait()
