@@ -37,7 +37,8 @@ from kubelet.eviction import EvictionManager, NodeMeter
 from kubelet.executor.kill import Killer
 from kubelet.executor.start import CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
-from kubelet.images import ImageManager
+from kubelet.images import ImageManager, pulled
+from kubelet.images.pulled import PulledImages
 from kubelet.logs.manager import ContainerLogManager, RunningLog
 from kubelet.metrics import KubeletMetrics, PodCounts
 from kubelet.mirrors import MirrorKeeper, NoMirrors
@@ -190,10 +191,12 @@ class Agent:
             self.root_dir, content=ContentSource(self.objects, self.tokens, self.allocatable),
             syscalls=LinuxSyscalls(), recorder=self.recorder,
         )
+        self.pulled = PulledImages(self.root_dir / pulled.FILE_NAME)
         self.images = ImageManager(
             clients.images, self.recorder, root_dir=self.root_dir, qps=config.registry_pull_qps,
             burst=config.registry_burst,
             parallel=1 if config.serialize_image_pulls else config.max_parallel_image_pulls,
+            on_pulled=self.pulled.note,
         )
         self.probes = PodProbes(
             clients.runtime, self.recorder, checkpoint_path=self.root_dir / CHECKPOINT_NAME,
@@ -254,7 +257,8 @@ class Agent:
             node=lambda: self.node.reference,
             places=Places(self.root_dir, Path(config.pod_logs_dir), CONTAINER_LOGS_DIR),
             mount_points=lambda: [str(mount.mount_point) for mount in syscalls.mounts()],
-            image_policy=image_policy(config),
+            image_policy=image_policy(config, self.options.flags.image_gc_protect),
+            pulled=self.pulled.ids if self.options.flags.image_gc_pulled_only else None,
             container_policy=container_policy(self.options.flags),
             on_image_removed=lambda cause: self.metrics.image_garbage_collected_total.labels(cause).inc(),
         )

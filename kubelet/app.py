@@ -265,6 +265,7 @@ async def _serving_certificate(agent: Agent, api: ApiClient, server: KubeletServ
 async def run_pods(agent: Agent) -> None:
     """The way of pods: begins when the runtime is there and what earlier runs left is known."""
     agent.root_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    await asyncio.to_thread(agent.pulled.load)
     await agent.runtime_facts.learn()
     driver = agent.runtime_facts.cgroup_driver
     await agent.cgroups.start(driver=CgroupDriver(driver) if driver else None)
@@ -311,6 +312,7 @@ def _operator_server(agent: Agent) -> OperatorServer:
         facts, agent.pods, agent.status_manager, agent.workers, agent.pod_sync.steps, agent.config,
         agent.local_events, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),
         lambda: agent.health.version, PullProgress(agent.clients.runtime, lambda: agent.images.under_way),
+        agent.collection.prospect,
     )
     return OperatorServer(agent.root_dir / SOCKET_NAME, view, agent.timeline)
 

@@ -11,7 +11,7 @@ Source: pkg/kubelet/kubelet.go (StartGarbageCollection), images/image_gc_manager
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from nodegc import (
     ContainerPolicy,
     CriImages,
     CriRuntime,
+    Disk,
     ImageCollector,
     ImagePolicy,
     ImageResult,
@@ -76,6 +77,18 @@ class Places:
     container_logs: Path = CONTAINER_LOGS_DIR
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What the next passes would do, and by which measure. `disk` is None when it cannot be measured."""
+
+    plan: Plan
+    policy: ImagePolicy
+    disk: Disk | None = None
+    wanted_bytes: int = 0
+    problems: tuple[str, ...] = ()
+    """Why a part of the plan is missing."""
+
+
 @dataclass(slots=True)
 class OrphanCount:
     """For kubelet_orphan_pod_cleaned_volumes and …_errors: of the last pass."""
@@ -100,10 +113,12 @@ class GarbageCollection:
         node: Callable[[], ObjectReference], places: Places, mount_points: MountPoints,
         image_policy: ImagePolicy, container_policy: ContainerPolicy | None = None,
         on_image_removed: Callable[[str], None] = lambda _cause: None,
+        pulled: Callable[[], frozenset[str]] | None = None,
     ) -> None:
-        """`on_image_removed("age" | "space")`: for kubelet_image_garbage_collected_total."""
+        """`on_image_removed("age" | "space")`: for kubelet_image_garbage_collected_total. `pulled`: ids of the only
+        images that may be collected; None: all."""
         self._facts, self._recorder, self._node = facts, recorder, node
-        self._image_policy = image_policy
+        self._base_image_policy, self._pulled = image_policy, pulled
         self._container_policy = container_policy or ContainerPolicy()
         self._containers = ContainerCollector(
             runtime, pod_logs=places.pod_logs, container_logs=places.container_logs, pods=pods_dir(places.root_dir),
@@ -113,6 +128,10 @@ class GarbageCollection:
         self._deaths: asyncio.Queue[tuple[str, str, bool]] = asyncio.Queue(DEATHS_REMEMBERED)
         self._image_failures = 0
         self.orphans = OrphanCount()
+
+    @property
+    def _image_policy(self) -> ImagePolicy:
+        return replace(self._base_image_policy, only=self._pulled()) if self._pulled else self._base_image_policy
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -213,16 +232,22 @@ class GarbageCollection:
 
     # --- on demand ---
 
-    async def plan(self) -> Plan:
-        """All that the next passes would decide, with reasons. Raises CriError, OSError, InvalidCapacityError."""
-        facts = self._facts
-        return (
-            *await self._containers.plan(self._container_policy, self._fates()),
-            *await self._containers.plan_pod_directories(
+    async def prospect(self) -> Prospect:
+        """All that the next passes would decide, with reasons; nothing is touched."""
+        facts, policy, problems = self._facts, self._image_policy, list[str]()
+        plan: Plan = ()
+        try:
+            plan += await self._containers.plan(self._container_policy, self._fates())
+            plan += await self._containers.plan_pod_directories(
                 facts.known_uids(), facts.pods_with_volumes(), facts.all_sources_seen()
-            ),
-            *(await self._images.plan(self._image_policy, self._wanted_images())).plan,
-        )
+            )
+        except (CriError, OSError) as error:
+            problems.append(f"containers and what they leave: {error}")
+        try:
+            images = await self._images.plan(policy, self._wanted_images())
+        except (CriError, OSError, InvalidCapacityError) as error:
+            return Prospect(plan, policy, problems=(*problems, f"images: {error}"))
+        return Prospect((*plan, *images.plan), policy, images.disk, images.wanted, tuple(problems))
 
     async def delete_unused_containers(self) -> None:
         """Also the last dead ones of pods that have ended. Raises CollectionError."""

@@ -5,7 +5,7 @@ Pods are shown as upstream's /pods shows them: the spec that is run, with the st
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +17,12 @@ from cri.errors import CriError, NotFoundError
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Node, Pod, PodStatus
+from kubelet.collection import Prospect
 from kubelet.config import KubeletConfiguration, to_plain
 from kubelet.events import LogEventRecorder
 from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
 from kubelet.images.progress import PullProgress
-from kubelet.operator.view import NodeFacts
+from kubelet.operator.view import CollectedItem, CollectionView, NodeFacts
 from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
 from kubelet.podworkers import PodWorkers, WorkPhase
@@ -113,6 +114,19 @@ class AgentFacts:
     started_at: float
 
 
+def collection_view(prospect: Prospect) -> CollectionView:
+    disk, policy = prospect.disk, prospect.policy
+    return CollectionView(
+        items=tuple(
+            CollectedItem(item.kind.value, item.subject, item.name, item.remove, item.reason, item.size)
+            for item in prospect.plan
+        ),
+        high_percent=policy.high_percent, low_percent=policy.low_percent,
+        disk_capacity=disk.capacity if disk else None, disk_used_percent=disk.used_percent if disk else None,
+        wanted_bytes=prospect.wanted_bytes, problems=prospect.problems,
+    )
+
+
 class AgentOperatorView:
     """The operator socket's OperatorView."""
 
@@ -120,8 +134,9 @@ class AgentOperatorView:
         self, facts: AgentFacts, pods: PodManager, statuses: StatusSource, workers: PodWorkers,
         steps: Mapping[PodUID, str], config: PodConfig, events: LogEventRecorder, node: Callable[[], Node],
         health: Callable[[], NodeHealth], checks: Callable[[], Mapping[str, str]], runtime_name: Callable[[], str],
-        progress: PullProgress,
+        progress: PullProgress, prospect: Callable[[], Awaitable[Prospect]],
     ) -> None:
+        self._prospect = prospect
         self._facts, self._pods, self._statuses, self._workers = facts, pods, statuses, workers
         self._steps, self._config, self._events, self._node = steps, config, events, node
         self._health, self._checks, self._runtime_name = health, checks, runtime_name
@@ -132,6 +147,9 @@ class AgentOperatorView:
 
     def pulls(self) -> Mapping[str, PullView]:
         return self._progress.pulls()
+
+    async def collection(self) -> CollectionView:
+        return collection_view(await self._prospect())
 
     def node(self) -> NodeFacts:
         facts = self._facts

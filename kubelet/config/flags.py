@@ -66,6 +66,9 @@ class KubeletFlags:
     housekeeping_interval: Duration = Duration(10)  # noqa: RUF009  # immutable
     dockershim_flag: list[str] = field(default_factory=list)
     """Flags of the embedded dockershim; ours alone."""
+    image_gc_protect: list[str] = field(default_factory=list)
+    image_gc_pulled_only: bool = False
+    """Both ours alone: which unused images are never collected."""
     pod_infra_container_image: str = ""
     """Of old kubeadm-flags.env files; handed to the embedded dockershim."""
 
@@ -238,6 +241,11 @@ _PROCESS_FLAGS = (
     Flag("experimental-allocatable-ignore-eviction", Kind.BOOL,
          help="do not take hard eviction thresholds off the node's allocatable", deprecated=_WITHDRAWN),
     Flag("dockershim-flag", Kind.REPEATED, help="a flag for the embedded dockershim; may be given several times"),
+    Flag("image-gc-protect", Kind.REPEATED,
+         help="images that are never collected: a pattern of names, like 'example.com/base/*'; may be given several "
+              "times"),
+    Flag("image-gc-pulled-only", Kind.BOOL,
+         help="collect only images that this kubelet has pulled, never side-loaded ones"),
     Flag("pod-infra-container-image", Kind.STRING, help="the pause image of the embedded dockershim",
          deprecated="the container runtime's own setting counts"),
     Flag("version", Kind.VERSION, help="print the version and quit"),

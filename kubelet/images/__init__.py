@@ -2,6 +2,7 @@
 
     names     `registry/path:tag@digest` (pure)      keyring   whose login to try (pure)
     manager   ImageManager.ensure: policy, presence, back-off, limits, events
+    pulled    which images this kubelet has pulled, over its restarts
 """
 
 from kubelet.images.keyring import Credential, InvalidDockerConfigError

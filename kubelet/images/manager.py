@@ -102,7 +102,10 @@ class ImageManager:
 
     def __init__(self, images: ImageService, recorder: EventRecorder, *, root_dir: Path, qps: float = 5.0,
                  burst: int = 10, parallel: int | None = 1, clock: Callable[[], float] = time.monotonic,
-                 node_credentials: Callable[[Path], dict[str, Credential]] = read_node_config) -> None:
+                 node_credentials: Callable[[Path], dict[str, Credential]] = read_node_config,
+                 on_pulled: Callable[[str], None] = lambda _image_id: None) -> None:
+        """`on_pulled(image id)` may block: it is called in a thread."""
+        self._on_pulled = on_pulled
         self._images, self._recorder, self._clock = images, recorder, clock
         self._root_dir, self._node_credentials = root_dir, node_credentials
         self._bucket = TokenBucket(qps, burst, clock) if qps > 0 else None
@@ -176,6 +179,7 @@ class ImageManager:
         if image is None:
             raise self._failed(request, "the runtime reported success, but does not have the image")
         self._backoff.reset(key)
+        await asyncio.to_thread(self._on_pulled, image.image_id)
         self._event(
             request, "Normal", "Pulled",
             f'Successfully pulled image "{request.image}" in {go_duration(pulled.seconds)} '

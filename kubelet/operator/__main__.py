@@ -1,6 +1,7 @@
 """`podwright`: what this node runs, what a pod waits for, where its start time went.
 
-    podwright status | pods [-w] | explain POD | timeline POD [--svg FILE]     [-o table|json|yaml] [--socket PATH]
+    podwright status | pods [-w] | explain POD | timeline POD [--svg FILE] | gc plan
+                                                                               [-o table|json|yaml] [--socket PATH]
     podwright run DIRECTORY
 
 Exit codes: 0 answered, 1 the agent has no answer (or none runs), 2 wrong usage.
@@ -16,11 +17,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kubelet.operator.client import DEFAULT_SOCKET, AskError, ask
-from kubelet.operator.render import explain_text, pods_table, status_text, timeline_text
+from kubelet.operator.render import collection_text, explain_text, pods_table, status_text, timeline_text
 
 _SOCKET_VARIABLE = "PODWRIGHT_SOCKET"
 _TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "status": status_text, "pods": pods_table, "explain": explain_text, "timeline": timeline_text,
+    "gc": collection_text,
 }
 _CLEAR = "\x1b[H\x1b[J"
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -42,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("pod", metavar="POD", help="name, namespace/name, UID, or a beginning of the name")
     run = commands.add_parser("run", help="a whole node over a directory of manifests, for as long as this runs")
     run.add_argument("manifests", metavar="DIRECTORY")
+    collection = commands.add_parser("gc", help="garbage collection of containers, logs, directories and images")
+    collection.add_subparsers(dest="what", required=True, metavar="plan").add_parser(
+        "plan", parents=[common], help="what it would remove and keep now, and why; nothing is touched")
     timeline = commands.add_parser("timeline", parents=[common], help="where a pod's start time went")
     timeline.add_argument("pod", metavar="POD", help="name, namespace/name, UID, or a beginning of the name")
     timeline.add_argument("--svg", metavar="FILE", help="write it as a picture, too (- for standard output)")

@@ -8,7 +8,7 @@ import msgspec
 from kubelet.api.meta import parse_time
 from kubelet.api.types import Pod
 from kubelet.explain import Explanation, explain
-from kubelet.operator.view import OperatorView
+from kubelet.operator.view import CollectionView, OperatorView
 from kubelet.timeline import Timeline
 
 
@@ -59,6 +59,13 @@ def status_answer(view: OperatorView, now: float) -> dict[str, Any]:
         "manifestProblems": msgspec.to_builtins(tuple(view.manifest_problems())),
         "waiting": [row for row in pods_answer(view, now)["pods"] if row["waitsFor"]],
     }
+
+
+def collection_answer(view: CollectionView, now: float) -> dict[str, Any]:
+    """What would go first, in the order in which it would; then what stays."""
+    items = sorted(view.items, key=lambda item: not item.remove)
+    plain: dict[str, Any] = msgspec.to_builtins(view)
+    return {"now": now, **plain, "items": msgspec.to_builtins(items)}
 
 
 def pods_answer(view: OperatorView, now: float) -> dict[str, Any]:

@@ -125,6 +125,49 @@ def _finding_lines(finding: Json, now: float, number: int) -> list[str]:
     return [*begin, *(f"{name + ':':<14}{one_line(value)}" for name, value in facts if value)]
 
 
+def collection_text(answer: Json) -> str:
+    """The page of `podwright gc plan`."""
+    items = answer["items"]
+    going = [item for item in items if item["remove"]]
+    freed = sum(item["size"] for item in going)
+    lines = [f"{len(going)} of {len(items)} things would be removed"]
+    if freed:
+        lines[0] += f", {size_text(freed)} of images"
+    if answer["disk_capacity"] is not None:
+        high, low = answer["high_percent"], answer["low_percent"]
+        rule = "images go by age only" if high >= 100 else f"images go from {high}% on, down to {low}%"
+        lines.append(
+            f"Image file system: {answer['disk_used_percent']}% of {size_text(answer['disk_capacity'])} used; {rule}"
+            + (f"; {size_text(answer['wanted_bytes'])} are to be freed" if answer["wanted_bytes"] else "")
+        )
+    lines += [f"Not looked at: {one_line(problem)}" for problem in answer["problems"]]
+    if items:
+        rows = [
+            ("remove" if item["remove"] else "keep", item["kind"], one_line(_collected_name(item)),
+             size_text(item["size"]) if item["size"] else "-", one_line(item["reason"]))
+            for item in items
+        ]
+        lines += ["", table(("WOULD", "WHAT", "NAME", "SIZE", "BECAUSE"), rows)]
+    return "\n".join(lines)
+
+
+def _collected_name(item: Json) -> str:
+    """A name that people know with enough of the id to find it; paths are names already."""
+    name, subject = str(item["name"]), str(item["subject"])
+    if subject.startswith("/") or not name:
+        return subject
+    return name if name == subject else f"{name} ({subject.removeprefix('sha256:')[:12]})"
+
+
+def size_text(size: int) -> str:
+    value, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
 def timeline_text(answer: Json) -> str:
     """The table of `podwright timeline POD`: offsets from the first moment, lengths, and a bar for each span."""
     spans = answer["spans"]

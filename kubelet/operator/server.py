@@ -1,6 +1,6 @@
 """The operator's socket: a small HTTP/JSON server on a Unix socket that only root (or the agent's own user) may use.
 
-    GET /v1/status   /v1/pods   /v1/explain?pod=NAME   /v1/timeline?pod=NAME
+    GET /v1/status   /v1/pods   /v1/explain?pod=NAME   /v1/timeline?pod=NAME   /v1/gc
 
 The file has mode 0600 before it listens, and every connection's peer is checked by SO_PEERCRED besides, so that a
 socket passed on by a careless mount or file descriptor still answers nobody else. Errors are `{"error": "…"}`.
@@ -22,6 +22,7 @@ from aiohttp import web
 from kubelet.operator.answers import (
     AmbiguousPodError,
     UnknownPodError,
+    collection_answer,
     explain_answer,
     pods_answer,
     status_answer,
@@ -80,7 +81,11 @@ class OperatorServer:
         app.router.add_get("/v1/timeline", self._answer(
             lambda request: timeline_answer(
                 self._view, self._timeline, request.query.get("pod", ""), self._now())))
+        app.router.add_get("/v1/gc", self._collection)
         return app
+
+    async def _collection(self, _: web.Request) -> web.Response:
+        return web.json_response(collection_answer(await self._view.collection(), self._now()))
 
     def _answer(self, make: Callable[[web.Request], dict[str, Any]]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:

@@ -28,8 +28,34 @@ class NodeFacts:
     checks: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CollectedItem:
+    """One thing that garbage collection looked at. `size` in bytes, 0 where it is not known."""
+
+    kind: str
+    subject: str
+    name: str
+    remove: bool
+    reason: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionView:
+    """What the next passes of garbage collection would do. The image file system's figures are bytes and percent, None
+    when it cannot be measured."""
+
+    items: tuple[CollectedItem, ...]
+    high_percent: int
+    low_percent: int
+    disk_capacity: int | None = None
+    disk_used_percent: int | None = None
+    wanted_bytes: int = 0
+    problems: tuple[str, ...] = ()
+
+
 class OperatorView(Protocol):
-    """Answers from memory: none of these may wait for the runtime or the API server, but `look`."""
+    """Answers from memory: none of these may wait for the runtime or the API server, but `look` and `collection`."""
 
     async def look(self) -> None:
         """Before a question is answered: ask how far image pulls are, if there are some; a second at most."""
@@ -37,6 +63,10 @@ class OperatorView(Protocol):
 
     def pulls(self) -> Mapping[str, PullView]:
         """By image name, with the bytes of the last look."""
+        ...
+
+    async def collection(self) -> CollectionView:
+        """What garbage collection would do now; asks the runtime, and touches nothing."""
         ...
 
     def node(self) -> NodeFacts: ...

@@ -77,7 +77,8 @@ class Node:
 
 
 async def test_pull_then_present() -> None:
-    node = Node()
+    pulled: list[str] = []
+    node = Node(on_pulled=pulled.append)
     assert await node.ensure() == PulledImage("sha256:web:1", "sha256:web:1", 7, "", 42)
     assert await node.ensure() == PulledImage("sha256:web:1", "sha256:web:1", 7, "", 42)
     assert node.recorder.events == [
@@ -86,6 +87,7 @@ async def test_pull_then_present() -> None:
         ("Normal", "Pulled", 'Container image "web:1" already present on machine and can be accessed by the pod'),
     ]
     assert node.runtime.pulls == [("web:1", "")]
+    assert pulled == ["sha256:web:1"]
 
 
 @pytest.mark.parametrize(

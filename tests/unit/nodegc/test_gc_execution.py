@@ -454,8 +454,10 @@ async def test_the_whole_plan(disk: Disk) -> None:
     disk.log("p")
     gc = collection(node, disk, Facts(pod("p", "app:1")), Recorder())
     gc._images = ImageCollector(node, node, node.disk)
-    plan = await gc.plan()
-    assert {(decision.kind.value, decision.remove, decision.reason) for decision in plan} == {
+    prospect = await gc.prospect()
+    assert prospect.problems == ()
+    assert prospect.disk is not None
+    assert {(decision.kind.value, decision.remove, decision.reason) for decision in prospect.plan} == {
         ("container", False, "it is running"), ("sandbox", False, "it is ready"),
         ("log directory", False, "its pod exists"),
         ("pod directory", True, "its pod is gone and nothing is mounted or kept in it"),

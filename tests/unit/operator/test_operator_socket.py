@@ -20,7 +20,7 @@ from kubelet.operator import __main__ as cli
 from kubelet.operator.answers import AmbiguousPodError, UnknownPodError, find_pod
 from kubelet.operator.client import AskError, ask
 from kubelet.operator.server import OperatorServer, SocketInUseError, listen_privately, peer_uid
-from kubelet.operator.view import NodeFacts
+from kubelet.operator.view import CollectedItem, CollectionView, NodeFacts
 from kubelet.timeline import Stage, Timeline
 
 NOW = 1_700_000_100.0
@@ -51,6 +51,18 @@ class View:
 
     def pulls(self) -> Mapping[str, PullView]:
         return {"example/app:latest": PullView(NOW - 30, 5 << 20, 20 << 20, 1 << 19)} if self.looks else {}
+
+    async def collection(self) -> CollectionView:
+        return CollectionView(
+            items=(
+                CollectedItem("container", "abcdef0123456789", "web", False, "the last dead one of its name is kept"),
+                CollectedItem("image", "sha256:0123456789abcdef", "example/old:1", True, "space: never seen in use",
+                              5 << 20),
+                CollectedItem("log directory", "/var/log/pods/ns_gone_u9", "u9", True, "its pod is gone"),
+            ),
+            high_percent=85, low_percent=80, disk_capacity=100 << 30, disk_used_percent=91, wanted_bytes=11 << 30,
+            problems=("containers and what they leave: the runtime\x1b[31m is away",),
+        )
 
     def node(self) -> NodeFacts:
         return NodeFacts(
@@ -114,6 +126,24 @@ async def test_status_names_problems_and_waiting_pods(running, capsys):
     assert "the network, since 7s: no CNI configuration" in out
     assert "syncloop: stuck" in out and "/etc/m/bad.yaml: not a Pod" in out
     assert "default     job" in out.partition("Pods that wait:")[2]
+
+
+async def test_gc_plan_says_what_goes_what_stays_and_why(running, capsys):
+    path, *_ = running
+    code, out, _ = await run_cli(capsys, "gc", "plan", "--socket", path)
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[:3] == [
+        "2 of 3 things would be removed, 5.0 MiB of images",
+        "Image file system: 91% of 100.0 GiB used; images go from 85% on, down to 80%; 11.0 GiB are to be freed",
+        "Not looked at: containers and what they leave: the runtime [31m is away",
+    ]
+    assert [line.split("   ")[0].strip() for line in lines[4:]] == ["WOULD", "remove", "remove", "keep"]
+    assert "example/old:1 (0123456789ab)" in lines[5] and lines[5].endswith("space: never seen in use")
+    assert "/var/log/pods/ns_gone_u9" in lines[6]
+    assert "web (abcdef012345)" in lines[7] and lines[7].endswith("the last dead one of its name is kept")
+    code, out, _ = await run_cli(capsys, "gc", "plan", "-o", "json", "--socket", path)
+    assert [item["kind"] for item in json.loads(out)["items"]] == ["image", "log directory", "container"]
 
 
 async def test_explain_says_how_far_a_pull_is(running, capsys):
