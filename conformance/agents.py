@@ -29,7 +29,7 @@ CONTAINERD_SOCKET = images.CONTAINERD_SOCKET
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP_KUBECONFIG = "/etc/kubernetes/bootstrap-kubelet.conf"
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10.2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Flags:
     cni_bin_dir: str = "/opt/cni/bin"
     """Comma-separated."""
     cni_cache_dir: str = "/var/lib/cni/cache"
-    pod_infra_container_image: str = "registry.k8s.io/pause:3.10.1"
+    pod_infra_container_image: str = "registry.k8s.io/pause:3.10.2"
     root_directory: str = "/var/lib/dockershim"
     image_pull_progress_deadline: float = 600.0
     """Seconds."""

@@ -18,9 +18,10 @@ KUBELET_API_VERSION = "0.1.0"
 
 class RuntimeInfo:
     def __init__(
-        self, engine: EngineClient, state: EngineState, network: NetworkPlugin, puller: ImagePuller
+        self, engine: EngineClient, state: EngineState, network: NetworkPlugin, puller: ImagePuller, pause_image: str
     ) -> None:
         self._engine, self._state, self._network, self._puller = engine, state, network, puller
+        self._pause_image = pause_image
 
     async def version(self) -> cri.VersionResponse:
         self._state.require()
@@ -68,6 +69,8 @@ class RuntimeInfo:
             for name, pull in self._puller.under_way.items()
         }
         return {
+            # As containerd and CRI-O say it: kubeadm compares the image with the one that it pulls.
+            "config": msgspec.json.encode({"sandboxImage": self._pause_image}).decode(),
             "engine": msgspec.json.encode(_as_dict(facts)).decode(),
             "pulls": msgspec.json.encode(pulls).decode(),
         }

@@ -103,7 +103,7 @@ class Dockershim:
         self.pause = PauseImage(engine, self.puller, settings.pause_image)
         pinned = PinnedImages((settings.pause_image, *settings.pinned_images), settings.pinned_image_labels)
         self.images = Images(engine, state, self.image_cache, pinned)
-        self.info = RuntimeInfo(engine, state, network, self.puller)
+        self.info = RuntimeInfo(engine, state, network, self.puller, settings.pause_image)
         self.containers = ContainerLifecycle(engine, state, inventory, logs)
         self.container_creator = ContainerCreator(
             engine, state, inventory, logs, files, ImageUsers(engine, cleanups), cleanups

@@ -9,7 +9,7 @@ from conformance.apiclient import ApiClient, Json
 
 NAMESPACE = "bench"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10.2"
 BUSYBOX_IMAGE = "localhost/podwright/busybox:1"
 # A shell that waits in the background handles SIGTERM at once, as a well-made service does.
 WAIT = "trap 'exit 0' TERM; sleep 100000 & wait"

@@ -464,7 +464,7 @@ async def test_host_network(shim: ShimUnderTest) -> None:
 async def test_images(shim: ShimUnderTest) -> None:
     listed = (await shim.images.ListImages(cri.ListImagesRequest())).images
     by_name = {name: image for image in listed for name in image.repo_tags}
-    assert by_name["registry.k8s.io/pause:3.10.1"].pinned and not by_name[BUSYBOX].pinned
+    assert by_name["registry.k8s.io/pause:3.10.2"].pinned and not by_name[BUSYBOX].pinned
     one = (await shim.images.ImageStatus(cri.ImageStatusRequest(image=cri.ImageSpec(image=BUSYBOX)))).image
     assert one.id == by_name[BUSYBOX].id and one.size > 0 and one.uid.value == 0
     none = await shim.images.ImageStatus(cri.ImageStatusRequest(image=cri.ImageSpec(image="no/such:image")))

@@ -11,7 +11,7 @@ from cri.client import RuntimeClient
 from cri.v1 import api_pb2 as cri
 from dockershim.shim import Dockershim, Settings
 
-PAUSE = "registry.k8s.io/pause:3.10.1"
+PAUSE = "registry.k8s.io/pause:3.10.2"
 
 
 class ShimInMemory:

@@ -1,10 +1,11 @@
 """The whole dockershim against an engine in memory: rollback, adoption, cancellation, events, outages."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
-from shim_in_memory import ShimInMemory
+from shim_in_memory import PAUSE, ShimInMemory
 
 from cri import errors
 from cri.client import ImageClient
@@ -295,3 +296,9 @@ async def test_a_sub_path_that_an_image_lacks_is_refused_at_create(world: ShimIn
     assert len(world.engine.containers) == 1, "only the pause is left"
     world.engine.files["/data"] = b""
     await world.create(sandbox_id, mounts=[mount])
+
+
+async def test_status_names_the_pause_image_as_kubeadm_reads_it(world: ShimInMemory) -> None:
+    status = await world.runtime.Status(cri.StatusRequest(verbose=True))
+    assert json.loads(status.info["config"]) == {"sandboxImage": PAUSE}
+    assert not (await world.runtime.Status(cri.StatusRequest())).info
