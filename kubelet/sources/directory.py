@@ -1,10 +1,10 @@
 """Static pods from a directory of manifests (or one manifest file).
 
 inotify says when to look, a rescan every `period` (20 s) looks anyway. What is read is always the whole directory, so
-that nothing depends on the order of events, but for one: a manifest that was deleted and at once written anew means
-that its pod shall be replaced, while one that another was renamed onto is only changed. Editors' leavings are skipped,
-and a manifest that cannot be read in the second in which it was written is given that second: its writer may not be
-done.
+that nothing depends on the order of events, but for one: a manifest that was deleted or moved away and at once written
+anew means that its pod shall be replaced (kubeadm restarts etcd so once its certificates are renewed), while one that
+another was renamed onto is only changed. Editors' leavings are skipped, and a manifest that cannot be read in the
+second in which it was written is given that second: its writer may not be done.
 Source: pkg/kubelet/config/file.go, file_linux.go.
 """
 
@@ -108,13 +108,13 @@ class DirectorySource:
     async def run(self, publish: Publish) -> None:
         """Reads, publishes, waits for a change; until cancelled."""
         watch: Inotify | None = None
+        news = _News(watching=False)
         try:
             while True:
                 # The watch stands before the directory is read, so that no change falls between the two.
                 watch = watch or self._watch()
-                young = await self._scan(publish)
+                young = await self._scan(publish, news.gone)
                 news = await _next_news(watch, YOUNG_SECONDS if young else self._period)
-                self._forget(news.deleted, publish)
                 if not news.watching and watch is not None:
                     watch.close()
                     watch = None
@@ -125,8 +125,10 @@ class DirectorySource:
     def _read(self, location: str, content: bytes) -> Manifest:
         return read_pod(content, Origin(location, is_file=True, node_name=self._node_name))
 
-    async def _scan(self, publish: Publish) -> bool:
-        """Reads and publishes all; True when something may still be in the middle of being written."""
+    async def _scan(self, publish: Publish, gone: frozenset[str]) -> bool:
+        """Reads and publishes all; True when something may still be in the middle of being written.
+
+        Names in `gone` were away for a moment: what stands there now is published after a set without them."""
         listing = await asyncio.to_thread(read_directory, self._path)
         self._note({str(self._path): listing.problem} if listing.problem else listing.remarks)
         if listing.problem and self._path.exists():
@@ -142,13 +144,17 @@ class DirectorySource:
                     contents[location] = before
             else:
                 contents[location] = file.content
+        self._forget(gone, contents, publish)
         publish(self._ledger.update(contents))
         return young
 
-    def _forget(self, names: frozenset[str], publish: Publish) -> None:
-        """Publish the manifests known so far without the deleted ones, before it is read what stands there now."""
+    def _forget(self, gone: frozenset[str], contents: dict[str, bytes], publish: Publish) -> None:
+        """Publish the manifests known so far without those that went away; one that comes back broken has not gone."""
         known = self._ledger.contents()
-        kept = {location: content for location, content in known.items() if Path(location).name not in names}
+        kept = {
+            location: content for location, content in known.items() if Path(location).name not in gone
+            or (location in contents and self._ledger.fails(location, contents[location]))
+        }
         if len(kept) < len(known):
             publish(self._ledger.update(kept))
 
@@ -194,10 +200,10 @@ class DirectorySource:
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """`watching` is False when the watch is to be made anew; `deleted` are names of files that were removed."""
+    """`watching` is False when the watch is to be made anew; `gone` are names of files that were removed or moved."""
 
     watching: bool
-    deleted: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
 
 async def _next_news(watch: "Inotify | None", period: float) -> _News:
@@ -208,17 +214,17 @@ async def _next_news(watch: "Inotify | None", period: float) -> _News:
         await asyncio.sleep(period)
         return _News(watching=False)
     loop = asyncio.get_running_loop()
-    alive, deleted = True, set[str]()
+    alive, gone = True, set[str]()
     try:
         async with asyncio.timeout(period):
             event = await watch.get()
         end = loop.time() + BURST_SECONDS
         while loop.time() < end:
             alive = alive and not event.mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.IGNORED)
-            if event.mask & Mask.DELETE and event.name is not None:
-                deleted.add(str(event.name))
+            if event.mask & (Mask.DELETE | Mask.MOVED_FROM) and event.name is not None:
+                gone.add(str(event.name))
             async with asyncio.timeout(QUIET_SECONDS):
                 event = await watch.get()
     except TimeoutError:
         pass
-    return _News(alive, frozenset(deleted))
+    return _News(alive, frozenset(gone))

@@ -91,6 +91,36 @@ async def test_a_manifest_deleted_and_written_anew_goes_away_in_between(tmp_path
         assert [pod.metadata.name for pod in seen.sets[count]] == ["b-n"]
 
 
+async def test_a_manifest_moved_away_and_another_moved_in_goes_away_in_between(tmp_path: Path) -> None:
+    """As kubeadm restarts a static pod whose manifest stays the same."""
+    directory, backup = tmp_path / "manifests", tmp_path / "backup.yaml"
+    directory.mkdir()
+    path = directory / "a.yaml"
+    replace_file(directory, "a.yaml", manifest("a"))
+    async with running(DirectorySource(directory, "n")) as seen:
+        await seen.until(lambda: seen.names == ["a-n"])
+        first, count = seen.sets[-1][0], len(seen.sets)
+        (tmp_path / "new.yaml").write_text(manifest("a"))
+        path.rename(backup)
+        (tmp_path / "new.yaml").rename(path)
+        await seen.until(lambda: len(seen.sets) > count + 1 and seen.names == ["a-n"])
+        assert seen.sets[count] == []
+        assert seen.sets[-1][0].metadata.uid == first.metadata.uid
+
+
+async def test_a_manifest_that_an_editor_moves_away_and_writes_broken_stays_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    replace_file(tmp_path, "a.yaml", manifest("a"))
+    source = DirectorySource(tmp_path, "n", now=lambda: 5e9)
+    async with running(source) as seen:
+        await seen.until(lambda: seen.names == ["a-n"])
+        count = len(seen.sets)
+        path.rename(tmp_path / "a.yaml~")
+        path.write_text("kind: [")
+        await seen.until(lambda: bool(source.problems()))
+        assert all(len(pods) == 1 for pods in seen.sets[count:])
+
+
 async def test_a_bad_manifest_never_hides_the_good_ones(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     replace_file(tmp_path, "good.yaml", manifest("good"))
     replace_file(tmp_path, "bad.yaml", "kind: [")
