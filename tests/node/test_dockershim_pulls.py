@@ -192,7 +192,7 @@ async def test_pinned_images(node: ThrowawayNode) -> None:
         listed = (await shim.images.ListImages(cri.ListImagesRequest())).images
         pinned = {name: image.pinned for image in listed for name in image.repo_tags}
         assert pinned[f"{OPEN}/test/app:1"] and pinned["localhost/labelled:1"]
-        assert pinned["registry.k8s.io/pause:3.10.1"] and not pinned["localhost/other:1"]
+        assert pinned["registry.k8s.io/pause:3.10.2"] and not pinned["localhost/other:1"]
         for name, wanted in pinned.items():
             one = await shim.images.ImageStatus(cri.ImageStatusRequest(image=cri.ImageSpec(image=name)))
             assert one.image.pinned == wanted, name
