@@ -90,6 +90,7 @@ class Dockershim:
         self.network = network
         self._inherited = settings.inherited
         self._needs_tidying = asyncio.Event()
+        self._engine_asked = asyncio.Event()
         self._logs = logs = EngineLogs(make_logs)
         self.engine = engine = EngineClient(settings.docker_endpoint)
         self.state = state = EngineState(f"the Docker engine at {settings.docker_endpoint} has not answered yet")
@@ -125,7 +126,10 @@ class Dockershim:
         cri_grpc.add_ImageServiceServicer_to_server(ImageService(self), self.server.grpc)
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        """Serve until `stop`; `ready` is called when the socket answers. Raises OSError when it cannot be bound."""
+        """Serve until `stop`; `ready` is called when the socket answers and the engine has answered, or has not.
+
+        Raises OSError when the socket cannot be bound.
+        """
         await self.checkpoints.load()
         await self.network.start()
         await self.streaming.start()
@@ -144,7 +148,7 @@ class Dockershim:
                 await self.server.start()
                 if self._inherited is not None:
                     tasks.append(group.create_task(Relay(self._inherited, self.server.socket_path).run()))
-                ready()
+                tasks.append(group.create_task(self._announce(ready)))
                 await stop.wait()
             finally:
                 self.events.close()
@@ -156,6 +160,11 @@ class Dockershim:
         else:
             await self._logs.stop_process()  # there is nothing to log, and so nothing to leave behind
         await self.engine.close()
+
+    async def _announce(self, ready: Callable[[], None]) -> None:
+        """Once it is known how the engine is: what comes after this service finds it answering, or told why not."""
+        await self._engine_asked.wait()
+        ready()
 
     async def _drain(self, container_id: str) -> None:
         try:
@@ -192,11 +201,13 @@ class Dockershim:
             self.engine.version.get("Version"), facts.cgroup_driver, facts.storage_driver,
         )
         self._needs_tidying.set()
+        self._engine_asked.set()
 
     def _disconnected(self, error: EngineError) -> None:
         if not self.state.reason:
             logger.warning("engine is gone error=%s", error)
         self.state.is_gone(str(error))
+        self._engine_asked.set()
 
     async def _adopt(self) -> None:
         """Sandboxes of cri-dockerd's get a checkpoint, with the addresses that the network knows.

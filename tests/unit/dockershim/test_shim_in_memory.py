@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from shim_in_memory import PAUSE, ShimInMemory
@@ -302,3 +304,24 @@ async def test_status_names_the_pause_image_as_kubeadm_reads_it(world: ShimInMem
     status = await world.runtime.Status(cri.StatusRequest(verbose=True))
     assert json.loads(status.info["config"]) == {"sandboxImage": PAUSE}
     assert not (await world.runtime.Status(cri.StatusRequest())).info
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+async def test_ready_is_said_once_it_is_known_how_the_engine_is(short_path: Path, reachable: bool) -> None:
+    """What a service manager starts next asks at once: kubeadm's preflight does, and takes no second try."""
+    world, ready, stop = ShimInMemory(short_path), asyncio.Event(), asyncio.Event()
+    gate = world.engine.hold["/info"] = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        if reachable:
+            await stack.enter_async_context(world.engine.serve())
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        shim = world.make()
+        running = group.create_task(shim.run(ready.set, stop))
+        if reachable:
+            await wait_for(lambda: any(call.endswith("/info") for call in world.engine.calls))
+            assert not ready.is_set()
+            gate.set()
+        await ready.wait()
+        assert (shim.state.reason == "") is reachable
+        stop.set()
+        await running
