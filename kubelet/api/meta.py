@@ -73,6 +73,11 @@ def is_mirror(pod: Pod) -> bool:
     return CONFIG_MIRROR in pod.metadata.annotations
 
 
+def is_of_version(mirror: Pod, static: Pod) -> bool:
+    """Whether a mirror shows this version of the static pod, and not one whose manifest was another."""
+    return mirror.metadata.annotations.get(CONFIG_MIRROR) == static.metadata.annotations.get(CONFIG_HASH)
+
+
 def is_critical(pod: Pod) -> bool:
     """Static, mirror, or of a system-critical priority (types.IsCriticalPod)."""
     return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY

@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from kubelet.api.meta import PodUID, format_time, formatted, is_static, pod_uid
+from kubelet.api.meta import PodUID, format_time, formatted, is_of_version, is_static, pod_uid
 from kubelet.api.types import Pod, PodStatus
 from kubelet.apiclient import ApiError, ConflictError, InvalidError, NotFoundError, paths
 from kubelet.podstatus import conditions
@@ -124,12 +124,15 @@ class StatusManager:
         return entry.status if entry else None
 
     def previous(self, pod: Pod) -> PodStatus:
-        """What the next status builds on: ours, or after a start of the agent what the API server has."""
+        """What the next status builds on: ours, or after a start of the agent what the API server has.
+
+        The mirror of an older version is another pod's: its restarts are not this one's.
+        """
         entry = self._entries.get(pod_uid(pod))
         if entry is not None:
             return entry.status
         mirror = self._pods.mirror_of(pod)
-        return normalized(pod, mirror.status if mirror else pod.status)
+        return normalized(pod, mirror.status if mirror and is_of_version(mirror, pod) else pod.status)
 
     def set(self, pod: Pod, status: PodStatus) -> bool:
         """Take a new status; True if it says anything new. Refused if it would revive what has ended for good."""

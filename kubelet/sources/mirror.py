@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from kubelet.api.meta import CONFIG_HASH, CONFIG_MIRROR, pod_key
+from kubelet.api.meta import CONFIG_HASH, CONFIG_MIRROR, is_of_version, pod_key
 from kubelet.api.types import OwnerReference, Pod, PodStatus
 from kubelet.apiclient import AlreadyExistsError, ApiError, ConflictError, NotFoundError
 from kubelet.apiclient.paths import pod as pod_path
@@ -40,8 +40,7 @@ def mirror_of(static: Pod, node_name: str, node_uid: str) -> Pod:
 
 def is_mirror_of(mirror: Pod, static: Pod) -> bool:
     """Whether the mirror shows the static pod as it is now, and is not on its way out."""
-    return (not mirror.metadata.deletion_timestamp
-            and mirror.metadata.annotations.get(CONFIG_MIRROR) == static.metadata.annotations.get(CONFIG_HASH))
+    return not mirror.metadata.deletion_timestamp and is_of_version(mirror, static)
 
 
 class MirrorClient:

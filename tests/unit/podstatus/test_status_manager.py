@@ -291,6 +291,20 @@ async def test_a_static_pods_status_goes_to_its_mirror_once_there_is_one():
     assert "delete" not in world.verbs()
 
 
+@pytest.mark.parametrize(("version", "restarts"), [("v1", 3), ("v2", 0)])
+async def test_a_static_pod_goes_on_from_the_mirror_of_its_own_version_only(version, restarts):
+    """kubeadm upgrade replaces a manifest: the new pod has not restarted, whatever the old one's mirror says."""
+    static = pod(static=True)
+    static.metadata.annotations["kubernetes.io/config.hash"] = version
+    ran = mirror_of(static)
+    ran.metadata.annotations["kubernetes.io/config.mirror"] = "v1"
+    world = World()
+    world.pods.put(static)
+    world.put(msgspec.structs.replace(ran, status=generate(static, runtime(running(restart_count=3)))))
+    previous = world.manager.previous(static)
+    assert [status.restart_count for status in previous.container_statuses] == ([restarts] if restarts else [])
+
+
 async def test_a_restarted_agent_goes_on_from_what_the_api_server_has():
     ran = pod(status=generate(pod(), runtime(running())))
     world = World(ran)
