@@ -95,7 +95,8 @@ class CNINetwork:
             raw: Mapping[str, Any] | None = None
             try:
                 await asyncio.to_thread(self._cache.save, record)
-                raw = await self._chain.add(network, attachment)
+                async with self._turns.behind_first((network.raw, *attachment.capability_args)):
+                    raw = await self._chain.add(network, attachment)
                 result = self._checked_result(network, attachment, raw)
                 await asyncio.to_thread(self._cache.save, replace(record, result=raw, incomplete=False))
             except AddFailedError as failed:

@@ -1,11 +1,17 @@
-"""Who may act on pod networks at the same time: one operation per sandbox, and GC alone.
+"""Who may act on pod networks at the same time: one operation per sandbox, GC alone, and the first ADD ahead of others.
+
+With the first pod of a kind plugins make what all pods share, and not all can do that twice at a time: portmap 1.1 of
+Debian fails when another one makes the same chain.
 
 Source: CNI specification 1.1, "Lifecycle & Ordering".
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
+
+PIONEER_SECONDS = 5.0
+"""How long others wait for the first ADD of their kind: it may hang for a reason of its own."""
 
 
 class Turns:
@@ -14,6 +20,8 @@ class Turns:
         self._changed = asyncio.Condition()
         self._running = 0
         self._alone = False
+        self._trodden: set[Hashable] = set()
+        self._pioneers: dict[Hashable, asyncio.Event] = {}
 
     @property
     def sandboxes(self) -> frozenset[str]:
@@ -34,6 +42,26 @@ class Turns:
                 del self._locks[sandbox_id]
             else:
                 self._locks[sandbox_id] = (lock, users - 1)
+
+    @contextlib.asynccontextmanager
+    async def behind_first(self, kind: Hashable) -> AsyncIterator[None]:
+        """ADD: until one of this kind has gone well, they go one after the other."""
+        while (ahead := self._pioneers.get(kind)) is not None and kind not in self._trodden:
+            try:
+                async with asyncio.timeout(PIONEER_SECONDS):
+                    await ahead.wait()
+            except TimeoutError:
+                break
+        if kind in self._trodden or kind in self._pioneers:
+            yield
+            return
+        done = self._pioneers[kind] = asyncio.Event()
+        try:
+            yield
+            self._trodden.add(kind)
+        finally:
+            del self._pioneers[kind]
+            done.set()
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:

@@ -4,10 +4,12 @@ The nodes are not bound to an event loop, so that tests on their own loops may s
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from network_host import Host, Pods, playing_host
 
 from conformance import builds, images
 from conformance.throwaway import ThrowawayNode
@@ -48,3 +50,18 @@ async def bare_node() -> AsyncIterator[ThrowawayNode]:
     """A node of the test's own without an engine; takes a tenth of a second."""
     async with ThrowawayNode("node-test-bare", engine=None) as node:
         yield node
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """A network namespace that plays the node: this very thread is in it during the test, and so are CNI plugins."""
+    with playing_host(tmp_path) as host:
+        yield host
+
+
+@pytest.fixture
+def pods(host: Host) -> Iterator[Pods]:
+    """Makes pods without a network: `pods()` is one."""
+    made = Pods()
+    yield made
+    made.end()

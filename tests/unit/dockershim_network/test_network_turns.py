@@ -1,6 +1,7 @@
 """The order of operations on pod networks, and plugins of an earlier life."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 
@@ -71,6 +72,44 @@ async def test_collection_is_alone():
 
 def plugin(sandbox_id, seconds):
     return subprocess.Popen(["sleep", str(seconds)], env={**os.environ, "CNI_CONTAINERID": sandbox_id})
+
+
+async def test_the_first_of_a_kind_goes_ahead(monkeypatch):
+    turns, seen, gates = Turns(), [], [asyncio.Event(), asyncio.Event()]
+
+    async def add(kind, label, gate=None, fail=False):
+        with contextlib.suppress(ZeroDivisionError):
+            async with turns.behind_first(kind):
+                seen.append(label)
+                if gate:
+                    await gate.wait()
+                assert not fail or 1 / 0
+
+    async def settle():
+        for _ in range(8):
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(add("a", "fails", gates[0], fail=True))
+        group.create_task(add("b", "other kind"))
+        await settle()
+        group.create_task(add("a", "second", gates[1]))
+        group.create_task(add("a", "third"))
+        await settle()
+        assert seen == ["fails", "other kind"]
+        gates[0].set()
+        await settle()
+        assert seen == ["fails", "other kind", "second"]
+        gates[1].set()
+    assert seen == ["fails", "other kind", "second", "third"]
+    monkeypatch.setattr("dockershim.network.turns.PIONEER_SECONDS", 0.01)
+    stuck = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(add("c", "stuck", stuck))
+        await settle()
+        await add("c", "not kept for ever")
+        assert seen[-2:] == ["stuck", "not kept for ever"]
+        stuck.set()
 
 
 async def test_plugins_of_an_earlier_life_end_or_are_killed():
