@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dockershim.network.errors import PluginDeadlineError, PluginError
-from dockershim.network.invocation import MAX_OUTPUT_BYTES, Invocation, Outcome
+from dockershim.network.invocation import MAX_OUTPUT_BYTES, Invocation, Outcome, Verb
 
 _READ_BYTES = 65536
 _DEATH_SECONDS = 10.0
@@ -34,6 +34,8 @@ def find_plugin(plugin_type: str, bin_dirs: Sequence[Path]) -> Path | None:
 async def run_plugin(invocation: Invocation, executable: Path, deadline_seconds: float) -> Outcome:
     """Run to the end, or kill the process group when the deadline passes or the caller is cancelled.
 
+    A DEL is let end when its caller is cancelled for the first time, which is raised after that: a DEL that was cut off
+    cannot always be repeated (`bridge` 1.1 finds its masquerading rules by the link that it removes first).
     PluginDeadlineError for the deadline; PluginError when the executable cannot be started.
     """
     stdin = os.memfd_create("cni-config")
@@ -56,8 +58,14 @@ async def run_plugin(invocation: Invocation, executable: Path, deadline_seconds:
         os.close(stdin)
     running = _Running(process)
     try:
-        async with asyncio.timeout(deadline_seconds):
-            return await running.finish()
+        async with asyncio.timeout(deadline_seconds) as deadline:
+            try:
+                return await running.finish()
+            except asyncio.CancelledError:
+                if invocation.verb is not Verb.DEL or deadline.expired():
+                    raise
+                await running.finish()
+                raise
     except TimeoutError:
         problem = f"did not end within {deadline_seconds:g} s and was killed"
         raise PluginDeadlineError(invocation.plugin, invocation.verb.value, invocation.sandbox_id, problem) from None

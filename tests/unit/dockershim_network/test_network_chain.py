@@ -114,6 +114,40 @@ async def test_cancelled_plugin_dies_with_its_children(plugins, tmp_path):
     await gone(int((tmp_path / "child").read_text()))
 
 
+async def test_del_ends_before_its_caller_does(plugins, tmp_path):
+    """Then the caller is told, and the others are for the next time."""
+    plugins.add("one")
+    plugins.add("two", f"touch {tmp_path}/began; sleep 0.5; touch {tmp_path}/done")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(None) as scope:
+            deleting = plugins.chain().delete(network("one", "two"), HERE, None)
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(deleting)
+                while not (tmp_path / "began").exists():  # noqa: ASYNC110 (a file of another process)
+                    await asyncio.sleep(0.01)
+                scope.reschedule(0)
+    assert task.cancelled()
+    assert (tmp_path / "done").exists()
+    assert plugins.calls == ["two DEL no"]
+
+
+async def test_del_that_hangs_is_killed_at_the_second_cancellation_or_its_deadline(plugins, tmp_path):
+    plugins.add("one", f"echo $$ >>{tmp_path}/pids; sleep 300")
+    async with asyncio.TaskGroup() as group:
+        late = group.create_task(plugins.chain(0.5).delete(network("one"), HERE, None))
+        twice = group.create_task(plugins.chain().delete(network("one"), HERE, None))
+        pids = tmp_path / "pids"
+        while not pids.exists() or len(pids.read_text().split()) < 2:  # noqa: ASYNC110 (a file of other processes)
+            await asyncio.sleep(0.01)
+        late.cancel()
+        twice.cancel()
+        await asyncio.sleep(0)
+        twice.cancel()
+    assert late.cancelled() and twice.cancelled()
+    for pid in (tmp_path / "pids").read_text().split():
+        await gone(int(pid))
+
+
 async def gone(pid):
     """Ended, or a zombie that waits for whoever adopted it."""
     async with asyncio.timeout(5):
