@@ -43,6 +43,7 @@ from kubelet.logs.manager import ContainerLogManager, RunningLog
 from kubelet.metrics import KubeletMetrics, PodCounts
 from kubelet.mirrors import MirrorKeeper, NoMirrors
 from kubelet.node import HealthCheck, LeaseKeeper, NodeManager, NodeSurroundings, RuntimeHealth
+from kubelet.nodeshutdown import STATE_FILE, Logind, ShutdownManager, shutdown_groups
 from kubelet.objects import ObjectManager, RuntimeClasses, Services
 from kubelet.paths import CONTAINER_LOGS_DIR
 from kubelet.podconfigs import PodConfigs
@@ -69,6 +70,8 @@ from probes import ProbeKind, ProbeResult
 from probes import Verdict as ProbeVerdict
 
 CRASH_BACKOFF_SECONDS = 10.0
+SHUTDOWN_FLUSH_SECONDS = 2.0
+"""How long a shutdown waits for the last statuses to reach the API server."""
 
 
 @dataclass(slots=True)
@@ -161,6 +164,7 @@ class Agent:
             images=clients.images, surroundings=NodeSurroundings(
                 listed=self._listed_node, volumes_in_use=lambda: self.volumes.volumes_in_use(),  # noqa: PLW0108 - made later
                 pod_cidr_changed=self._pod_cidr_changed, pressure=lambda: self.eviction.pressure,
+                errors=lambda: self.shutdown.errors(),  # noqa: PLW0108 - made later
             ),
         )
         self.lease = LeaseKeeper(
@@ -277,6 +281,12 @@ class Agent:
         preemptor = Preemptor(
             self.ender, self.recorder, lambda resource: self.metrics.preemptions.inc(preemption_signal=resource)
         )
+        self.shutdown = ShutdownManager(
+            shutdown_groups(config), Logind.connect, self.node_pods, self.ender, self.recorder,
+            lambda: self.node.reference, state_file=self.root_dir / STATE_FILE,
+            flush=lambda: self.status_manager.flush(SHUTDOWN_FLUSH_SECONDS), on_change=self.node.wake,
+            on_record=self.metrics.shutdown_recorded,
+        )
         self.upkeep = Upkeep(
             self._admit, preemptor, self.status_manager, self.recorder, self.mirrors,
             tidiers(
@@ -305,6 +315,7 @@ class Agent:
         self.images.forget(uid)
         if self.tokens is not None:
             self.tokens.forget(uid)
+        self.node_pods.pod_finished()
         self.loop.request_housekeeping()
 
     def _objects_changed(self, uids: set[PodUID]) -> None:
@@ -397,7 +408,7 @@ class Agent:
         facts, node = self.node.facts, self.node.node()
         state = admission.NodeState(
             allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
-            pressure=self.eviction.pressure.names(),
+            pressure=self.eviction.pressure.names(), shutting_down=self.shutdown.shutting_down,
         )
         answer = admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)
         if not isinstance(answer, admission.NeedsRoom):

@@ -80,11 +80,22 @@ class NodePods:
 
     def __init__(self, pods: PodManager, statuses: StatusManager, workers: PodWorkers) -> None:
         self._pods, self._statuses, self._workers = pods, statuses, workers
+        self._finished = asyncio.Event()
 
     def active(self) -> list[Pod]:
         return active_pods(self._pods.pods(), self._statuses, self._workers)
 
-    def is_cleaned_up(self, pod: Pod) -> bool:
+    async def until_cleaned_up(self, pods: Iterable[Pod]) -> None:
+        """Until their workers are done: volumes are unmounted and cgroups removed."""
+        while not all(self._is_cleaned_up(pod) for pod in pods):
+            self._finished.clear()
+            await self._finished.wait()
+
+    def pod_finished(self) -> None:
+        """Some pod's worker is done."""
+        self._finished.set()
+
+    def _is_cleaned_up(self, pod: Pod) -> bool:
         worker = self._workers.view(pod_uid(pod))
         return worker is None or worker.work.phase is WorkPhase.FINISHED
 

@@ -277,6 +277,7 @@ async def run_pods(agent: Agent) -> None:
         group.create_task(agent.loop.run(), name="sync loop")
         group.create_task(agent.collection.run(), name="collection")
         group.create_task(agent.eviction.run(), name="eviction")
+        group.create_task(agent.shutdown.run(), name="node shutdown")
 
 
 def health_checks(agent: Agent) -> Mapping[str, str]:

@@ -24,6 +24,7 @@ crun:crun:the second runtime handler
 docker-registry:docker-registry:a registry on loopback for pull tests
 unshare:util-linux:throw-away nodes
 /usr/include/seccomp.h:libseccomp-dev:to build runc
+dbus-daemon:dbus:message buses of their own for tests of node shutdown
 make:make:to build the engine and its peers
 curl:curl:a program of the images of the node suite
 git:git:to build Go modules

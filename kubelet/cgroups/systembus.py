@@ -1,7 +1,7 @@
 """The system bus by `dbus-fast`, an optional extra that only nodes with the systemd driver need.
 
-The one module that knows that package, and imports it when the bus is first used; what it hands out is the
-`Bus` of `systemd.py`.
+Beside kubelet.nodeshutdown.logind the one module that knows that package, and imports it when the bus is first used;
+what it hands out is the `Bus` of `systemd.py`.
 """
 
 import importlib

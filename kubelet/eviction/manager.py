@@ -30,7 +30,7 @@ from kubelet.podworkers import Verdict
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 10.0
-CLEANUP_SECONDS, CLEANUP_POLL_SECONDS = 30.0, 1.0
+CLEANUP_SECONDS = 30.0
 HARD_GRACE_SECONDS = 1
 WALK_COST_FACTOR = 20.0
 """Measuring pods that took one second is not repeated for twenty."""
@@ -59,8 +59,8 @@ class Pods(Protocol):
     def active(self) -> list[Pod]:
         """Those that use the node's resources."""
 
-    def is_cleaned_up(self, pod: Pod) -> bool:
-        """Nothing of the pod is left on the node but what a dead pod leaves."""
+    async def until_cleaned_up(self, pods: Sequence[Pod]) -> None:
+        """Nothing of them is left on the node but what dead pods leave."""
 
 
 class Ender(Protocol):
@@ -220,8 +220,8 @@ class EvictionManager:
 
     async def _until_cleaned_up(self, pods: Sequence[Pod]) -> None:
         """Only then is it seen what their end has given back."""
-        for _ in range(round(CLEANUP_SECONDS / CLEANUP_POLL_SECONDS)):
-            await asyncio.sleep(CLEANUP_POLL_SECONDS)
-            if all(self._pods.is_cleaned_up(pod) for pod in pods):
-                return
-        logger.warning("Evicted pods are not cleaned up yet pods=%s", " ".join(map(formatted, pods)))
+        try:
+            async with asyncio.timeout(CLEANUP_SECONDS):
+                await self._pods.until_cleaned_up(pods)
+        except TimeoutError:
+            logger.warning("Evicted pods are not cleaned up yet pods=%s", " ".join(map(formatted, pods)))

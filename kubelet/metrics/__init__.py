@@ -137,6 +137,11 @@ class KubeletMetrics:
             with contextlib.suppress(KeyError):
                 self.prober_probe_duration_seconds.remove(kind, container, name, namespace)
 
+    def shutdown_recorded(self, start: float, end: float) -> None:
+        """Unix seconds, 0: not yet."""
+        self.graceful_shutdown_start_time_seconds.set(start)
+        self.graceful_shutdown_end_time_seconds.set(end)
+
     def pod_started(self, timeline: PodTimeline, created_at: float) -> None:
         """Once per pod, when its readiness was acknowledged: the three histograms of its start."""
         durations = start_durations(timeline, created_at)
@@ -212,6 +217,10 @@ class KubeletMetrics:
             "kubelet_evictions", "Pods evicted to free what the signal measures", ["eviction_signal"], self.registry)
         self.preemptions = PlainCounter(
             "kubelet_preemptions", "Pods ended to admit a critical one", ["preemption_signal"], self.registry)
+        self.graceful_shutdown_start_time_seconds = self._gauge(
+            "kubelet_graceful_shutdown_start_time_seconds", "When the last graceful shutdown began, in Unix seconds")
+        self.graceful_shutdown_end_time_seconds = self._gauge(
+            "kubelet_graceful_shutdown_end_time_seconds", "When the last graceful shutdown was done, in Unix seconds")
         self.sleep_action_terminated_early_total = counter(
             "kubelet_sleep_action_terminated_early_total", "Sleep hooks cut short by the end of the grace period")
         self.lifecycle_handler_http_fallbacks_total = counter(

@@ -1,22 +1,28 @@
-"""A node in distress: pods over their storage limits, a disk that runs full.
+"""A node in distress: pods over their storage limits, a disk that runs full, and at last a shutdown.
 
 The kubelet's directory is on a small file system of the node's own, so that only this node's pods can fill it.
 """
 
 import asyncio
+import json
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from kube import WAIT, Kube, agent_under_test, condition, is_ready, phase, pod, shell
+from kube import WAIT, Kube, agent_under_test, condition, eventually, is_ready, phase, pod, shell
 
 from conformance.apiclient import Json
 from conformance.cluster import Cluster
+from tests.node.standin_logind import BUS_CONFIG
 
 ROOT = "/run/kubelet-root"
 MI = 2**20
+COMMANDS, OVERRIDE = "/run/logind-commands", "/etc/systemd/logind.conf.d/99-kubelet.conf"
+STANDIN = Path(__file__).parents[1] / "node" / "standin_logind.py"
 ROOM_BYTES = 200 * MI
 """What may be used of the node's disk before it counts as full."""
 
@@ -28,6 +34,7 @@ async def distressed() -> AsyncIterator[Cluster]:
     config = {
         "evictionHard": {"nodefs.available": str(capacity - ROOM_BYTES)},
         "evictionPressureTransitionPeriod": "10s",
+        "shutdownGracePeriod": "30s", "shutdownGracePeriodCriticalPods": "10s",
     }
     async with Cluster(
         "distress", agent_under_test(), cluster_dns=False, kubelet_config=config, kubelet_args=(f"--root-dir={ROOT}",)
@@ -106,3 +113,74 @@ async def test_a_full_disk_costs_the_pod_that_filled_it(kube: Kube) -> None:
     # With its files gone the node recovers by itself, and the other pod never noticed.
     await kube.until(node, lambda n: condition(n, "DiskPressure") == "False")
     assert is_ready(await kube.get("pods/modest"))
+
+
+class LoginService:
+    """The stand-in for logind, on the node's system bus."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster, self._node = cluster, cluster.node
+
+    async def start(self) -> None:
+        node = self._node
+        node.path("/run/dbus").mkdir(exist_ok=True)
+        node.path("/run/bus.conf").write_text(BUS_CONFIG.format(socket="/run/dbus/system_bus_socket"))
+        await node.spawn(["dbus-daemon", "--config-file=/run/bus.conf", "--nofork"], name="bus")
+        os.mkfifo(node.path(COMMANDS))
+        command = [sys.executable, str(STANDIN), "unix:path=/run/dbus/system_bus_socket", OVERRIDE]
+        await eventually(self._bus_is_there)
+        await node.spawn(["sh", "-c", f'exec "$@" <>{COMMANDS}', "sh", *command], name="logind")
+
+    async def _bus_is_there(self) -> None:
+        assert self._node.path("/run/dbus/system_bus_socket").is_socket()
+
+    def announce(self, what: str) -> None:
+        self._node.path(COMMANDS).write_text(f"{what}\n")
+
+    async def has_said(self, *lines: str) -> None:
+        async def check() -> None:
+            said = (self._node.logs / "logind.log").read_text().splitlines()
+            assert [line for line in said if line in lines] == list(lines), said
+
+        await eventually(check)
+
+
+async def test_a_shutdown_ends_pods_in_their_order_and_waits_for_them(kube: Kube) -> None:
+    """The last test of this node: what it ends stays ended."""
+    node = f"nodes/{kube.cluster.name}"
+    login = LoginService(kube.cluster)
+    await login.start()
+    await login.has_said("reloaded 30", "inhibited shutdown kubelet delay")
+    slow = "trap 'sleep 1; exit 0' TERM; sleep 100000 & wait"
+    late = pod("late", shell("main", WAIT))
+    late["spec"]["nodeName"] = kube.cluster.name
+    await kube.apply(
+        pod("plain", shell("main", slow), terminationGracePeriodSeconds=20),
+        pod("critical", shell("main", WAIT), priorityClassName="system-node-critical"),
+    )
+    await kube.until_all(is_ready, "plain", "critical")
+    async with kube.recording("pods/plain") as plain, kube.recording("pods/critical") as critical:
+        login.announce("shutdown")
+        down = await kube.until(node, lambda n: condition(n, "Ready") == "False")
+        await kube.apply(late)
+        await login.has_said("inhibited shutdown kubelet delay", "released")
+    ready = next(c for c in down["status"]["conditions"] if c["type"] == "Ready")
+    assert (ready["reason"], ready["message"]) == ("KubeletNotReady", "node is shutting down")
+    refused = await kube.until_pod("late", lambda p: phase(p) == "Failed")
+    assert (refused["status"]["reason"], refused["status"]["message"]) == (
+        "NodeShutdown", "Pod was rejected: Pod was rejected as the node is shutting down."
+    )
+    # Everything that was to be said of them was there when the machine was let go.
+    for recording in (plain, critical):
+        ended = recording.objects()[-1]
+        assert (phase(ended), ended["status"]["reason"], ended["status"]["message"]) == (
+            "Failed", "Terminated", "Pod was terminated in response to imminent node shutdown."
+        )
+        assert condition(ended, "DisruptionTarget") == "True"
+    firsts = [next(e.at for e in r.events if phase(e.object) == "Failed") for r in (plain, critical)]
+    assert firsts[0] < firsts[1]
+    state = json.loads(kube.cluster.node.path(f"{ROOT}/graceful_node_shutdown_state").read_text())
+    assert state["endTime"] > state["startTime"] > "2020"
+    login.announce("cancel")
+    await kube.until(node, lambda n: condition(n, "Ready") == "True")
+    await login.has_said("inhibited shutdown kubelet delay", "released", "inhibited shutdown kubelet delay")

@@ -79,8 +79,8 @@ class Node:
     def active(self):
         return list(self.pods)
 
-    def is_cleaned_up(self, pod):
-        return pod not in self.pods
+    async def until_cleaned_up(self, pods):
+        assert not [pod for pod in pods if pod in self.pods]
 
     async def end(self, pod, verdict, grace_seconds=None, *, evict=False):
         self.ended.append((pod.metadata.name, grace_seconds, evict, verdict))
