@@ -82,7 +82,9 @@ def _phase_and_reason(pod: Pod, previous: PodStatus, context: StatusContext, com
     verdict = context.verdict
     open_ended = not any(conditions.is_terminal(phase) for phase in (pod.status.phase, previous.phase))
     if verdict and (open_ended or (verdict.phase == previous.phase and not conditions.is_terminal(pod.status.phase))):
-        phase = "Succeeded" if verdict.keeps_success and computed == "Succeeded" else verdict.phase
+        # Containers that end well when they are told to do not make the pod one that has succeeded by itself.
+        done = verdict.keeps_success and computed == "Succeeded" and not context.pod_terminated
+        phase = "Succeeded" if done else verdict.phase
         return phase, verdict.reason, verdict.message
     for known in (previous, pod.status):
         if conditions.is_terminal(known.phase):

@@ -1,5 +1,6 @@
 """Conditions: reasons and messages word by word, and the times they keep."""
 
+import msgspec
 import pytest
 from podstatus_builders import (
     NOW,
@@ -126,3 +127,17 @@ def test_a_probes_verdict_changes_readiness_at_once():
     assert condition(now_ready, "Ready")[0] == "True"
     assert now_ready.container_statuses[0].ready
     assert with_container_flag(pod(), status, "docker://other", NOW + 1, ready=True) == status
+
+
+def test_a_shutdown_fails_pods_but_for_those_that_had_succeeded():
+    verdict = Verdict(reason="Terminated", message="down", disruption_reason="TerminationByKubelet",
+                      disruption_message="why", keeps_success=True)
+    ended = runtime(exited())
+    once = pod(policy="Never")
+    stopped = generate(once, runtime(running()), verdict=verdict)
+    assert stopped.phase == "Failed"
+    assert condition(stopped, "DisruptionTarget") == ("True", "TerminationByKubelet", "why")
+    # The API server was still told that it runs; that it ended well when it was told to changes nothing.
+    told = msgspec.structs.replace(stopped, phase="Running")
+    assert generate(once, ended, told, verdict=verdict, pod_terminated=True).phase == "Failed"
+    assert generate(once, ended, verdict=verdict).phase == "Succeeded"
