@@ -18,6 +18,7 @@ from kubelet.agentparts import (
     cgroup_settings,
     container_policy,
     eviction_settings,
+    ids_per_pod,
     node_settings,
     pod_sources,
     tidiers,
@@ -63,6 +64,7 @@ from kubelet.syscalls import LinuxSyscalls
 from kubelet.timeline import Stage, Timeline, adopted
 from kubelet.tokens import TokenManager
 from kubelet.upkeep import Upkeep
+from kubelet.userns import IdRange, UserNamespaces
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.manager import VolumeManager
 from pleg import Pleg
@@ -116,11 +118,14 @@ class Agent:
     """Every component, joined. Attributes are what kubelet.app runs and shows."""
 
     def __init__(
-        self, options: Options, node_name: str, clients: Clients, metrics: KubeletMetrics, host: HostFacts
+        self, options: Options, node_name: str, clients: Clients, metrics: KubeletMetrics, host: HostFacts,
+        pod_ids: IdRange,
     ) -> None:
+        """`pod_ids`: ids of the host for pods with user namespaces of their own."""
         self.host = host
         self.options, self.node_name, self.clients, self.metrics = options, node_name, clients, metrics
         self.root_dir = Path(options.flags.root_dir)
+        self.user_namespaces = UserNamespaces(self.root_dir, pod_ids, ids_per_pod(options.config))
         self.started_at = time.time()
         self.timeline = Timeline()
         self.local_events = LogEventRecorder()
@@ -222,7 +227,8 @@ class Agent:
         killer = Killer(clients.runtime, self.recorder, time.monotonic)
         configs = PodConfigs(
             self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
-            self.objects, self.services, self.runtime_classes, lambda: self.node.reference,
+            self.objects, self.services, self.runtime_classes, lambda: self.node.reference, self.user_namespaces,
+            lambda: self.health.handlers,
         )
         starter = Starter(
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
@@ -242,7 +248,8 @@ class Agent:
         self.pod_sync = PodSync(PodServices(
             pods=self.pods, cache=self.pleg.cache, executor=executor, killer=killer, statuses=self.statuses,
             volumes=self.volumes, references=self.objects, cgroups=self.cgroups, probes=self.probes,
-            mirrors=self.mirrors, recorder=self.recorder, timeline=self.timeline, root_dir=self.root_dir,
+            mirrors=self.mirrors, user_namespaces=self.user_namespaces, recorder=self.recorder,
+            timeline=self.timeline, root_dir=self.root_dir,
             network_error=self.health.network_error,
         ))
         self.workers = PodWorkers(
@@ -291,7 +298,7 @@ class Agent:
             self._admit, preemptor, self.status_manager, self.recorder, self.mirrors,
             tidiers(
                 self.probes, self.status_manager, self.statuses.messages, self.pleg.cache, self.collection,
-                self.volumes, self.cgroups,
+                self.volumes, self.cgroups, self.user_namespaces,
             ),
             time.time, on_rejected=lambda reason: self.metrics.admission_rejections_total.labels(reason).inc(),
         )

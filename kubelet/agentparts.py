@@ -23,6 +23,8 @@ from kubelet.probing import PodProbes
 from kubelet.sources import ApiServerSource, DirectorySource, PodConfig, PodSource, UrlSource
 from kubelet.termination import TerminationMessages
 from kubelet.upkeep import Matter, Tidier, active_pods
+from kubelet.userns import UserNamespaces
+from kubelet.userns.subids import UNIT
 from kubelet.volumes.manager import VolumeManager
 from pleg.cache import PodCache
 
@@ -58,6 +60,10 @@ def eviction_settings(options: Options) -> EvictionSettings:
         max_pod_grace_seconds=config.eviction_max_pod_grace_period,
         local_storage=config.local_storage_capacity_isolation,
     )
+
+
+def ids_per_pod(config: KubeletConfiguration) -> int:
+    return config.user_namespaces.ids_per_pod if config.user_namespaces is not None else UNIT
 
 
 def container_policy(flags: KubeletFlags) -> ContainerPolicy:
@@ -152,7 +158,7 @@ def pod_sources(
 
 def tidiers(
     probes: PodProbes, statuses: StatusManager, messages: TerminationMessages, cache: PodCache,
-    collection: GarbageCollection, volumes: VolumeManager, cgroups: PodCgroups,
+    collection: GarbageCollection, volumes: VolumeManager, cgroups: PodCgroups, user_namespaces: UserNamespaces,
 ) -> list[Tidier]:
     """Who cleans up after pods that are gone, in this order."""
     async def forget(matter: Matter) -> None:
@@ -175,7 +181,13 @@ def tidiers(
     async def remove_cgroups(matter: Matter) -> None:
         await cgroups.sweep(matter)
 
+    async def release_ids(matter: Matter) -> None:
+        for uid in user_namespaces.holders():
+            if uid not in matter():
+                await asyncio.to_thread(user_namespaces.release, uid)
+
     return [
         Tidier("probes and statuses", forget), Tidier("containers", remove_containers),
         Tidier("volumes", remove_volumes), Tidier("cgroups", remove_cgroups),
+        Tidier("user namespaces", release_ids),
     ]

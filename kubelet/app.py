@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kubelet.agent import Agent, Clients
+from kubelet.agentparts import ids_per_pod
 from kubelet.apiclient import ApiClient, ApiError, KubeconfigError
 from kubelet.certificates import (
     SERVING_PREFIX,
@@ -48,7 +49,10 @@ from kubelet.operator.server import SOCKET_NAME, OperatorServer
 from kubelet.server.assembly import make_server
 from kubelet.server.server import KubeletServer
 from kubelet.server.tls import TLSError
+from kubelet.userns import IdRange, SubidsError, kubelet_ids
+from kubelet.userns.subids import checked
 from kubelet.views import AgentFacts, AgentOperatorView, AgentView, HealthChecks, SettingsView
+from kubelet.volumes.teardown import pods_on_disk
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -81,7 +85,8 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     try:
         host = await asyncio.to_thread(learn_host_facts)
         check_host(options, host, await asyncio.to_thread(swap_areas))
-        agent = Agent(options, name, clients, metrics, host)
+        ids = await pod_ids(options)
+        agent = Agent(options, name, clients, metrics, host, ids)
         await _run(agent, embedded, stop)
     finally:
         await clients.close()
@@ -163,6 +168,15 @@ def check_host(options: Options, host: HostFacts, swap: Sequence[str]) -> None:
             f"running with swap on is not supported ({', '.join(swap)}): disable swap, or set failSwapOn: false "
             "(--fail-swap-on=false)"
         )
+
+
+async def pod_ids(options: Options) -> IdRange:
+    """Ids of the host for pods with user namespaces. Raises AgentError."""
+    per_pod = ids_per_pod(options.config)
+    try:
+        return checked(await asyncio.to_thread(kubelet_ids, per_pod), per_pod, options.config.max_pods)
+    except SubidsError as error:
+        raise AgentError(f"kubelet mappings: {error}") from None
 
 
 def swap_areas(table: Path = Path("/proc/swaps")) -> list[str]:
@@ -270,6 +284,7 @@ async def run_pods(agent: Agent) -> None:
     driver = agent.runtime_facts.cgroup_driver
     await agent.cgroups.start(driver=CgroupDriver(driver) if driver else None)
     await agent.volumes.recover()
+    await asyncio.to_thread(agent.user_namespaces.load, await asyncio.to_thread(pods_on_disk, agent.root_dir))
     await agent.node.known.wait()
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.workers.run(), name="pod workers")

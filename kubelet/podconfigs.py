@@ -5,11 +5,12 @@ volumes, objects, services, pull secrets. Implements SandboxConfigs and Images o
 executor.start.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import pod_reference, pod_uid
-from kubelet.api.types import ObjectReference, Pod, Secret
+from kubelet.api.types import NodeRuntimeHandler, ObjectReference, Pod, Secret
 from kubelet.containerspec import (
     ContainerInputs,
     NodeContext,
@@ -25,6 +26,7 @@ from kubelet.executor.start import ContainerToStart, ImageOutcome, Instance, San
 from kubelet.images import ImageError, ImageManager, ImageRequest, PulledImage
 from kubelet.objects import ObjectError, ObjectManager, RuntimeClasses
 from kubelet.timeline import Stage, Timeline
+from kubelet.userns import UserNamespaces, UserNamespacesError
 from kubelet.volumes.manager import VolumeManager
 
 
@@ -33,8 +35,11 @@ class PodConfigs:
         self, context: Callable[[], NodeContext], volumes: VolumeManager, images: ImageManager,
         cgroup_parent: Callable[[Pod], str], recorder: EventRecorder, timeline: Timeline,
         objects: ObjectManager, services: ServiceEnvironment | None, runtime_classes: RuntimeClasses,
-        node: Callable[[], ObjectReference],
+        node: Callable[[], ObjectReference], user_namespaces: UserNamespaces,
+        handlers: Callable[[], Sequence[NodeRuntimeHandler]],
     ) -> None:
+        """`handlers`: those of the runtime, with what each can do."""
+        self._user_namespaces, self._handlers = user_namespaces, handlers
         self._context, self._volumes, self._images = context, volumes, images
         self._cgroup_parent, self._recorder, self._timeline = cgroup_parent, recorder, timeline
         self._objects, self._services, self._runtime_classes, self._node = objects, services, runtime_classes, node
@@ -43,7 +48,8 @@ class PodConfigs:
         """Raises SandboxConfigError."""
         context = self._context()
         config, warnings = sandbox_config(
-            pod, attempt, context, host_dns=_host_dns(context), cgroup_parent=self._cgroup_parent(pod)
+            pod, attempt, context, host_dns=_host_dns(context), cgroup_parent=self._cgroup_parent(pod),
+            users=self._user_namespaces.mapping(pod_uid(pod)),
         )
         for warning in warnings:
             about = self._node() if warning.about_node else pod_reference(pod)
@@ -52,13 +58,19 @@ class PodConfigs:
 
     async def runtime_handler(self, pod: Pod) -> str:
         """Raises SandboxConfigError for a RuntimeClass that cannot be had."""
-        name = pod.spec.runtime_class_name
-        if not name:
-            return ""
-        try:
-            return await self._runtime_classes.handler(name)
-        except ObjectError as error:
-            raise SandboxConfigError(f"failed to get RuntimeClass {name!r}: {error}") from None
+        name, handler = pod.spec.runtime_class_name, ""
+        if name:
+            try:
+                handler = await self._runtime_classes.handler(name)
+            except ObjectError as error:
+                raise SandboxConfigError(f"failed to get RuntimeClass {name!r}: {error}") from None
+        if pod.spec.host_users is False:
+            require_user_namespaces(handler, self._handlers())
+            try:
+                await asyncio.to_thread(self._user_namespaces.claim, pod_uid(pod))
+            except UserNamespacesError as error:
+                raise SandboxConfigError(str(error)) from None
+        return handler
 
     async def container(
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, instance: Instance, image: PulledImage,
@@ -71,6 +83,7 @@ class PodConfigs:
                 image_user=ImageUser(uid=image.uid, username=image.username), pod_ips=sandbox.ips,
                 volumes=self._volumes.mounted(pod_uid(pod)), objects=self._objects, services=self._services,
                 runtime_handler=sandbox.handler, target_id=target_id,
+                users=self._user_namespaces.mapping(pod_uid(pod)),
             ),
             self._context(), new_message_id=lambda: instance.message_id,
         )
@@ -105,6 +118,16 @@ class PodConfigs:
                 "attempting to pull the image may not succeed.",
             )
         return secrets
+
+
+def require_user_namespaces(handler: str, handlers: Sequence[NodeRuntimeHandler]) -> None:
+    """Raises SandboxConfigError, with upstream's text, unless the handler gives pods user namespaces of their own."""
+    found = next((one for one in handlers if one.name == handler), None)
+    if found is not None and found.features is not None and found.features.user_namespaces:
+        return
+    who = f'RuntimeClass handler "{handler}"' if handler else "runtime"
+    unknown = f': the handler "{handler}" is not known' if handlers and found is None else ""
+    raise SandboxConfigError(f"can't set `spec.hostUsers: false`, {who} does not support user namespaces{unknown}")
 
 
 def _host_dns(context: NodeContext) -> ResolvConf:

@@ -75,6 +75,11 @@ class Cgroups(Protocol):
     async def remove(self, uid: PodUID) -> None: ...
 
 
+class UserNamespaces(Protocol):
+    def release(self, uid: PodUID) -> None:
+        """The pod's ids may be given to another; blocking."""
+
+
 class Probes(ProbeVerdicts, Protocol):
     def add_pod(self, pod: Pod) -> None: ...
 
@@ -104,6 +109,7 @@ class PodServices:
     cgroups: Cgroups
     probes: Probes
     mirrors: Mirrors
+    user_namespaces: UserNamespaces
     recorder: EventRecorder
     timeline: Timeline
     root_dir: Path
@@ -296,6 +302,7 @@ class PodSync:
             await do.cgroups.remove(uid)
         except CgroupError as error:
             raise PodSyncError(f"the pod's cgroup is not removed yet: {error}") from None
+        await asyncio.to_thread(do.user_namespaces.release, uid)
         do.statuses.finish(pod)
         logger.info("Pod has ended and is cleaned up pod=%s", formatted(pod))
         self.steps.pop(uid, None)

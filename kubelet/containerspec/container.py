@@ -49,6 +49,8 @@ class ContainerInputs:
     services: ServiceEnvironment | None = None
     runtime_handler: str = ""
     target_id: str = ""
+    users: cri.UserNamespace | None = None
+    """The pod's own user namespace, if it has one."""
 
 
 async def container_config(
@@ -66,9 +68,13 @@ async def container_config(
     planned = plan_mounts(container, inputs.volumes, env,
                           recursive_read_only=inputs.runtime_handler in context.recursive_read_only_handlers)
     verify_non_root(pod, container, inputs.image_user)
-    security = container_security(pod, container, inputs.image_user, context, inputs.target_id)
+    security = container_security(pod, container, inputs.image_user, context, inputs.target_id, inputs.users)
     files = ContainerFiles(pod, container, context, syscalls or LinuxSyscalls())
     mounts = await asyncio.to_thread(files.make, planned, pod_ips, new_message_id())
+    if inputs.users is not None:
+        for mount in mounts:
+            mount.uidMappings.extend(inputs.users.uids)
+            mount.gidMappings.extend(inputs.users.gids)
     lookup = keep_unknown(env)
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container.name, attempt=inputs.restart_count),

@@ -16,15 +16,17 @@ _PROTOCOLS = {"": cri.TCP, "TCP": cri.TCP, "UDP": cri.UDP, "SCTP": cri.SCTP}
 
 def sandbox_config(
     pod: Pod, attempt: int, context: NodeContext, *, host_dns: ResolvConf, cgroup_parent: str = "",
+    users: cri.UserNamespace | None = None,
 ) -> tuple[cri.PodSandboxConfig, tuple[SpecWarning, ...]]:
     """The request and the events that it deserves. `attempt` counts the pod's sandboxes from 0, `host_dns` is the
-    node's resolv.conf, `cgroup_parent` the pod's cgroup ("" with cgroupsPerQOS off). Raises SandboxConfigError."""
-    if pod.spec.host_users is False:
-        raise SandboxConfigError("hostUsers: false asks for a user namespace, which this agent does not give out yet")
+    node's resolv.conf, `cgroup_parent` the pod's cgroup ("" with cgroupsPerQOS off), `users` the user namespace of a
+    pod with `hostUsers: false`. Raises SandboxConfigError."""
+    if pod.spec.host_users is False and users is None:
+        raise SandboxConfigError("can't set `spec.hostUsers: false`, the pod was given no user namespace")
     meta = pod.metadata
     dns, warnings = pod_dns(pod, host_dns, context)
     try:
-        security = sandbox_security(pod)
+        security = sandbox_security(pod, users)
     except ContainerConfigError as error:
         raise SandboxConfigError(error.message) from None
     resources, overhead = sandbox_resources(pod, context)

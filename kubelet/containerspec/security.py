@@ -85,25 +85,28 @@ def verify_non_root(pod: Pod, container: AnyContainer, image: ImageUser) -> None
             f"must be between 0 and {MAX_USER_ID}, inclusive {where}")
 
 
-def namespaces(pod: Pod) -> cri.NamespaceOption:
-    """Which namespaces the pod shares with the node; the PID namespace is each container's own by default."""
+def namespaces(pod: Pod, users: cri.UserNamespace | None = None) -> cri.NamespaceOption:
+    """Which namespaces the pod shares with the node; the PID namespace is each container's own by default.
+
+    `users`: the pod's own user namespace, if it has one."""
     spec = pod.spec
     shared = cri.POD if spec.share_process_namespace else cri.CONTAINER
     return cri.NamespaceOption(network=cri.NODE if spec.host_network else cri.POD,
                                ipc=cri.NODE if spec.host_ipc else cri.POD,
-                               pid=cri.NODE if spec.host_pid else shared)
+                               pid=cri.NODE if spec.host_pid else shared,
+                               userns_options=users or cri.UserNamespace(mode=cri.NODE))
 
 
 def is_privileged(container: AnyContainer) -> bool:
     return bool(container.security_context and container.security_context.privileged)
 
 
-def sandbox_security(pod: Pod) -> cri.LinuxSandboxSecurityContext:
+def sandbox_security(pod: Pod, users: cri.UserNamespace | None = None) -> cri.LinuxSandboxSecurityContext:
     """Of the sandbox: privileged if any container is; seccomp always the runtime's default."""
     security = cri.LinuxSandboxSecurityContext(
         privileged=any(is_privileged(container) for _, container in containers_of(pod)),
         seccomp=cri.SecurityProfile(profile_type=cri.SecurityProfile.RuntimeDefault),
-        namespace_options=namespaces(pod),
+        namespace_options=namespaces(pod, users),
     )
     pods = pod.spec.security_context
     if pods is None:
@@ -120,7 +123,8 @@ def sandbox_security(pod: Pod) -> cri.LinuxSandboxSecurityContext:
 
 
 def container_security(
-    pod: Pod, container: AnyContainer, image: ImageUser, context: NodeContext, target_id: str = ""
+    pod: Pod, container: AnyContainer, image: ImageUser, context: NodeContext, target_id: str = "",
+    users: cri.UserNamespace | None = None,
 ) -> cri.LinuxContainerSecurityContext:
     """Of one container. `target_id` is the container whose PID namespace an ephemeral container joins.
 
@@ -132,7 +136,7 @@ def container_security(
         privileged=bool(own.privileged), readonly_rootfs=bool(own.read_only_root_filesystem),
         no_new_privs=own.allow_privilege_escalation is False,
         seccomp=_seccomp(own.seccomp_profile or (pods.seccomp_profile if pods else None), context),
-        namespace_options=namespaces(pod),
+        namespace_options=namespaces(pod, users),
         masked_paths=() if unmasked else (*_MASKED_PATHS, *context.masked_paths),
         readonly_paths=() if unmasked else _READONLY_PATHS,
     )

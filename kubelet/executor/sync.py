@@ -43,9 +43,10 @@ logger = logging.getLogger(__name__)
 class SandboxConfigs(Protocol):
     """Makes the CRI's view of a pod, and finds the handler of its RuntimeClass; both raise ContainerConfigError."""
 
-    def sandbox(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig: ...
+    async def runtime_handler(self, pod: Pod) -> str:
+        """To be asked first: it also sees to it that the handler can do what the pod needs."""
 
-    async def runtime_handler(self, pod: Pod) -> str: ...
+    def sandbox(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig: ...
 
 
 class Images(Protocol):
@@ -122,8 +123,8 @@ class PodExecutor:
             await self._purge_init_containers(pod, runtime)
         interrupt.check()
         try:
-            config = self._sandboxes.sandbox(pod, actions.attempt)
             handler = await self._sandboxes.runtime_handler(pod)
+            config = self._sandboxes.sandbox(pod, actions.attempt)
         except ContainerConfigError as error:
             outcome.errors.append(self._sandbox_failed(pod, str(error)))
             return outcome

@@ -37,6 +37,8 @@ async def test_pods_run_with_the_peer(agent: str) -> None:
                                 shell("side", "trap 'exit 0' TERM; sleep 1000 & wait", restartPolicy="Always")]),
             pod("ill", shell("main", "sleep 2; touch /tmp/ill; sleep 1000", livenessProbe=alive)),
             pod("broken", shell("main", "exit 1"), restartPolicy="Never"),
+            pod("mapped", shell("main", "cat /proc/self/uid_map /passwords/word", volumeMounts=mounts), volumes=volumes,
+                hostUsers=False, restartPolicy="Never"),
         )  # fmt: skip
         await kube.until_pod("web", is_ready)
         # CoreDNS starts beside the test.
@@ -47,14 +49,23 @@ async def test_pods_run_with_the_peer(agent: str) -> None:
         await kube.until_pod("ill", lambda p: container_status(p).get("restartCount") == 1)
         await kube.until_pod("broken", lambda p: phase(p) == "Failed")
         runtime = "containerd" if agent.endswith("containerd") else "docker"
+        if runtime == "containerd":
+            await kube.until_pod("mapped", lambda p: phase(p) == "Succeeded")
+            inside, outside, length, word = (await kube.logs("mapped")).split()
+            assert (inside, length, word) == ("0", "65536", "s3cret")
+            assert int(outside) >= 65536 and int(outside) % 65536 == 0
+        else:
+            refused = await kube.until_event("mapped", "FailedCreatePodSandBox")
+            text = "can't set `spec.hostUsers: false`, runtime does not support user namespaces"
+            assert refused.message == f"Failed to create pod sandbox: {text}"
         seen = await kube.get("pods/web")
         assert container_status(seen)["containerID"].startswith(f"{runtime}://")
         node = await kube.get(f"nodes/{cluster.name}")
         assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith(f"{runtime}://")
         assert condition(node, "Ready") == "True"
-        for name in ("web", "ill", "broken"):
+        for name in ("web", "ill", "broken", "mapped"):
             await kube.delete(f"pods/{name}")
-        for name in ("web", "ill", "broken"):
+        for name in ("web", "ill", "broken", "mapped"):
             await kube.until_gone(name)
 
 

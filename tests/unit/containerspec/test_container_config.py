@@ -107,6 +107,18 @@ def test_user_namespaces_are_refused_rather_than_ignored() -> None:
         sandbox_config(make_pod(hostUsers=False), 0, node(), host_dns=ResolvConf())
 
 
+def test_a_pods_own_user_namespace_is_the_sandboxs_and_the_containers() -> None:
+    block = cri.IDMapping(host_id=65536, container_id=0, length=65536)
+    users = cri.UserNamespace(mode=cri.POD, uids=[block], gids=[block])
+    pod = make_pod(hostUsers=False, dnsPolicy="Default")
+    config, _ = sandbox_config(pod, 0, node(), host_dns=ResolvConf(), users=users)
+    security = container_security(pod, pod.spec.containers[0], ImageUser(), node(), users=users)
+    assert config.linux.security_context.namespace_options.userns_options == users
+    assert security.namespace_options.userns_options == users
+    shared, _ = sandbox_config(make_pod(dnsPolicy="Default"), 0, node(), host_dns=ResolvConf())
+    assert shared.linux.security_context.namespace_options.userns_options == cri.UserNamespace(mode=cri.NODE)
+
+
 @pytest.mark.parametrize(
     ("name", "dotted"),
     [
