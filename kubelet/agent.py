@@ -225,7 +225,7 @@ class Agent:
         """What acts on pods."""
         clients, config = self.clients, self.options.config
         killer = Killer(clients.runtime, self.recorder, time.monotonic)
-        configs = PodConfigs(
+        self.configs = configs = PodConfigs(
             self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
             self.objects, self.services, self.runtime_classes, lambda: self.node.reference, self.user_namespaces,
             lambda: self.health.handlers,

@@ -286,6 +286,7 @@ async def run_pods(agent: Agent) -> None:
     await agent.volumes.recover()
     await asyncio.to_thread(agent.user_namespaces.load, await asyncio.to_thread(pods_on_disk, agent.root_dir))
     await agent.node.known.wait()
+    await agent.configs.check_host_dns()
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.workers.run(), name="pod workers")
         group.create_task(agent.config.run(), name="pod sources")

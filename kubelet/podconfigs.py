@@ -6,6 +6,7 @@ executor.start.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from cri.v1 import api_pb2 as cri
@@ -18,7 +19,7 @@ from kubelet.containerspec import (
     container_config,
     sandbox_config,
 )
-from kubelet.containerspec.dns import ResolvConf, ResolvConfError, parse_resolv_conf
+from kubelet.containerspec.dns import ResolvConf, ResolvConfError, check_host_limits, parse_resolv_conf
 from kubelet.containerspec.errors import SandboxConfigError
 from kubelet.containerspec.security import ImageUser
 from kubelet.events import EventRecorder
@@ -28,6 +29,8 @@ from kubelet.objects import ObjectError, ObjectManager, RuntimeClasses
 from kubelet.timeline import Stage, Timeline
 from kubelet.userns import UserNamespaces, UserNamespacesError
 from kubelet.volumes.manager import VolumeManager
+
+logger = logging.getLogger(__name__)
 
 
 class PodConfigs:
@@ -55,6 +58,19 @@ class PodConfigs:
             about = self._node() if warning.about_node else pod_reference(pod)
             self._recorder.event(about, "Warning", warning.reason, warning.message)
         return config
+
+    async def check_host_dns(self) -> None:
+        """Once at the start: whether the node's own resolv.conf exceeds what resolvers take (an event of the node)."""
+        context = self._context()
+        if context.resolv_conf is None:
+            return
+        try:
+            text = await asyncio.to_thread(context.resolv_conf.read_text)
+        except OSError as error:
+            logger.warning("the node's resolv.conf cannot be read path=%s error=%s", context.resolv_conf, error)
+            return
+        if (warning := check_host_limits(context, text)) is not None:
+            self._recorder.event(self._node(), "Warning", warning.reason, warning.message)
 
     async def runtime_handler(self, pod: Pod) -> str:
         """Raises SandboxConfigError for a RuntimeClass that cannot be had."""

@@ -39,21 +39,23 @@ def make_directory(directory: Path) -> None:
 
 
 def set_up_empty_dir(
-    syscalls: Syscalls, directory: Path, ready: Path, *, medium: str, size: int | None, group: int | None
+    syscalls: Syscalls, directory: Path, ready: Path, *, medium: str, size: int | None, group: int | None,
+    huge_page: str = "",
 ) -> None:
-    """`ready` is the directory that notes that set-up was finished; `size` in bytes limits a memory medium.
+    """`ready` is the directory that notes that set-up was finished; `size` in bytes limits a memory medium,
+    `huge_page` is the page size of a medium of huge pages.
 
     Raises VolumeError for a medium that is not offered, OSError."""
-    if medium not in ("", "Memory"):
-        detail = "huge page volumes are not offered by this agent yet" if medium.startswith("HugePages") else (
-            'use "" or "Memory"')
-        raise VolumeError(f'unknown storage medium "{medium}": {detail}')
+    if medium not in ("", "Memory") and not huge_page:
+        raise VolumeError(f'unknown storage medium "{medium}": use "", "Memory", or one of huge pages')
     mark = ready / "ready"
-    mounted = medium == "Memory" and syscalls.is_other_file_system(directory)
-    if mark.exists() and (mounted if medium == "Memory" else directory.is_dir()):
+    mounted = bool(medium) and syscalls.is_other_file_system(directory)
+    if mark.exists() and (mounted if medium else directory.is_dir()):
         return
     make_directory(directory)
-    if medium == "Memory" and not mounted:
+    if huge_page and not mounted:
+        syscalls.mount("nodev", directory, "hugetlbfs", data=f"pagesize={huge_page}")
+    elif medium == "Memory" and not mounted:
         mount_tmpfs(syscalls, directory, size)
     if group is not None:
         set_group(directory, group, read_only=False)

@@ -14,6 +14,7 @@ from kubelet.cgroups.values import pod_values
 from kubelet.syscalls import Syscalls
 from kubelet.volumes import plugins
 from kubelet.volumes.content import ContentSource
+from kubelet.volumes.hugepages import is_huge, page_size
 from kubelet.volumes.payload import fs_group, nested_mount_points
 from kubelet.volumes.types import MountedVolume, UnsupportedVolumeError
 
@@ -65,8 +66,9 @@ class VolumeSetup:
         if source.size_limit is not None:
             wanted = math.ceil(parse(source.size_limit))
             size = wanted if wanted > 0 and (size is None or wanted <= size) else size
+        huge_page = page_size(source.medium, pod) if is_huge(source.medium) else ""
         await self._run(plugins.set_up_empty_dir, self._syscalls, directory, ready, medium=source.medium, size=size,
-                        group=fs_group(pod))
+                        group=fs_group(pod), huge_page=huge_page)
         return MountedVolume(volume.name, plugins.EMPTY_DIR, directory, managed=True)
 
     def _memory_limit(self, pod: Pod) -> int | None:

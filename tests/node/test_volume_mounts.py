@@ -97,6 +97,29 @@ async def test_tmpfs_ownership_recovery_and_teardown(root: Path) -> None:
     assert not [mount for mount in LinuxSyscalls().mounts() if mount.mount_point.startswith(str(root))]
 
 
+async def test_huge_pages_are_mounted_and_taken_down(root: Path) -> None:
+    """The mount needs no page to be there."""
+    resources = {"limits": {"hugepages-2Mi": "2Mi"}}
+    mounts = [{"name": "huge", "mountPath": "/huge"}]
+    pod = convert({
+        "metadata": {"name": "web", "namespace": "shop", "uid": UID},
+        "spec": {
+            "containers": [{"name": "c", "resources": resources, "volumeMounts": mounts}],
+            "volumes": [{"name": "huge", "emptyDir": {"medium": "HugePages"}}],
+        },
+    }, Pod)
+    for _ in range(2):
+        volumes = manager(root)
+        await volumes.recover()
+        await volumes.mount_pod(pod)
+    path = volumes.mounted(UID)["huge"].host_path
+    (mount,) = [mount for mount in LinuxSyscalls().mounts() if mount.mount_point == str(path)]
+    assert mount.fs_type == "hugetlbfs"
+    assert os.statvfs(path).f_bsize == 2 * 2**20
+    await volumes.unmount_pod(UID)
+    assert not path.exists()
+
+
 async def test_sub_paths_are_bound_and_taken_down(root: Path) -> None:
     volumes = manager(root)
     pod = make_pod(

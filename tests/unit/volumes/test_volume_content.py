@@ -16,6 +16,7 @@ from kubelet.api.meta import PodUID
 from kubelet.api.types import ConfigMap, DownwardAPIVolumeFile, HostPathVolumeSource, KeyToPath, Pod, Secret
 from kubelet.syscalls import Mount, MountFlag, RecordingSyscalls, parse_mountinfo
 from kubelet.volumes import payload, plugins, teardown
+from kubelet.volumes.hugepages import page_size
 from kubelet.volumes.ownership import needs_change, set_group
 from kubelet.volumes.types import VolumeError
 
@@ -141,9 +142,48 @@ def test_empty_dir_on_disk(tmp_path: Path) -> None:
         plugins.set_up_empty_dir(syscalls, directory, ready, medium="", size=None, group=GROUP)
         (directory / "kept").touch()
     assert stat.S_IMODE(directory.stat().st_mode) == 0o2777 and (ready / "ready").is_file() and not syscalls.calls
-    for medium in ("HugePages-2Mi", "Floppy"):
-        with pytest.raises(VolumeError, match=f'unknown storage medium "{medium}"'):
-            plugins.set_up_empty_dir(syscalls, directory, ready, medium=medium, size=None, group=None)
+    with pytest.raises(VolumeError, match='unknown storage medium "Floppy"'):
+        plugins.set_up_empty_dir(syscalls, directory, ready, medium="Floppy", size=None, group=None)
+
+
+def test_empty_dir_on_huge_pages_is_mounted_once(tmp_path: Path) -> None:
+    syscalls = RecordingSyscalls()
+    for _ in range(2):
+        plugins.set_up_empty_dir(
+            syscalls, tmp_path / "data", tmp_path / "r", medium="HugePages-2Mi", size=None, group=None, huge_page="2Mi"
+        )
+    assert syscalls.calls == [("mount", "nodev", str(tmp_path / "data"), "hugetlbfs", "0", "pagesize=2Mi")]
+
+
+def asks(*sizes: str, pod: str = "", init: str = "") -> Pod:
+    def holder(size: str) -> dict[str, Any]:
+        return {"requests": {f"hugepages-{size}": "4Mi"}} if size else {}
+
+    return convert({"metadata": {"name": "p"}, "spec": {
+        "containers": [{"name": f"c{index}", "resources": holder(size)} for index, size in enumerate(sizes)],
+        "initContainers": [{"name": "i", "resources": holder(init)}], "resources": holder(pod),
+    }}, Pod)
+
+
+@pytest.mark.parametrize(("medium", "pod", "expected"), [
+    ("HugePages", asks("2Mi"), "2Mi"), ("HugePages", asks("2Mi", "", "2048Ki"), "2Mi"),
+    ("HugePages", asks("", init="1Gi"), "1Gi"), ("HugePages", asks("", pod="2Mi"), "2Mi"),
+    ("HugePages-2Mi", asks("2Mi", "1Gi"), "2Mi"), ("HugePages-1Gi", asks("2Mi", "1Gi"), "1Gi"),
+])
+def test_the_page_size_of_a_medium(medium: str, pod: Pod, expected: str) -> None:
+    assert page_size(medium, pod) == expected
+
+
+@pytest.mark.parametrize(("medium", "pod", "text"), [
+    ("HugePages", asks("2Mi", "1Gi"), "medium: HugePages can't be used if container requests multiple huge page sizes"),
+    ("HugePages", asks(""), "medium HugePages: hugePages storage requested, but there is no resource request for huge"),
+    ("HugePages-1Gi", asks("2Mi"), "medium HugePages-1Gi: hugePages storage requested, but there is no resource"),
+    ("HugePages-big", asks("2Mi"), "medium HugePages-big: 'big' is not a quantity"),
+])
+def test_huge_pages_that_nobody_asks_for(medium: str, pod: Pod, text: str) -> None:
+    with pytest.raises(VolumeError) as raised:
+        page_size(medium, pod)
+    assert str(raised.value).startswith(text)
 
 
 def test_empty_dir_in_memory_is_mounted_once(tmp_path: Path) -> None:
