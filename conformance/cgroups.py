@@ -6,6 +6,7 @@ as `/`, create their `kubepods` and `docker` groups in it, and cannot see or tou
 Paths are host paths. Nothing here needs more than the files under /sys/fs/cgroup (see cgroups(7)).
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,14 @@ class NodeCgroups:
         (root,) = self.roots
         controllers = (root / "cgroup.controllers").read_text().split()
         (root / "cgroup.subtree_control").write_text(" ".join(f"+{c}" for c in controllers))
+
+    def thaw(self) -> None:
+        """Let frozen processes go on: on v1 not even SIGKILL ends them, and a node that froze a container would stay."""
+        for root in self.roots:
+            for name, running in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                for state in root.rglob(name):
+                    with contextlib.suppress(OSError):  # the root of a hierarchy has none; a group may just go away
+                        state.write_text(running)
 
     def remove(self) -> None:
         """Remove the groups, children first. Processes that are still dying get a few seconds to leave."""

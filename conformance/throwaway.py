@@ -244,6 +244,7 @@ class ThrowawayNode:
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
+        await asyncio.to_thread(self._cgroups.thaw)
         if self._popen is not None:
             await asyncio.to_thread(self._popen.wait)
         elif self._pid is not None:

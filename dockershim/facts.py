@@ -23,6 +23,8 @@ class EngineFacts:
     security_options: frozenset[str] = frozenset()
     kernel: tuple[int, int] = (0, 0)
     swap_limit: bool = False
+    experimental: bool = False
+    """Checkpoints are there (`docker checkpoint`), if the host has CRIU."""
     oom_score_adj_floor: int | None = None
 
     @property
@@ -51,6 +53,7 @@ def facts_from(info: Mapping[str, Any], api: tuple[int, int], oom_score_adj_floo
         security_options=frozenset(options),
         kernel=(int(version[1]), int(version[2])) if version else (0, 0),
         swap_limit=bool(info.get("SwapLimit")),
+        experimental=bool(info.get("ExperimentalBuild")),
         oom_score_adj_floor=oom_score_adj_floor,
     )
 

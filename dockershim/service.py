@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from cri.client import SANDBOX_ID_METADATA, SANDBOX_IPS_METADATA
-from cri.errors import UnimplementedError
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim import container_view, sandbox_view
@@ -156,7 +155,8 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     async def CheckpointContainer(
         self, request: cri.CheckpointContainerRequest, context: Any
     ) -> cri.CheckpointContainerResponse:
-        raise UnimplementedError("container checkpoints are not possible with Docker Engine")
+        await self._shim.checkpointer.checkpoint(request.container_id, request.location, request.timeout)
+        return cri.CheckpointContainerResponse()
 
     # stats and events
 

@@ -20,6 +20,7 @@ from cri.server import CriServer, Observer
 from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim.activation import Relay
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
+from dockershim.container_checkpoint import ContainerCheckpointer
 from dockershim.container_create import ContainerCreator
 from dockershim.container_lifecycle import ContainerLifecycle
 from dockershim.engine import EngineClient, EngineError, EngineUnavailableError, EventStream
@@ -113,6 +114,9 @@ class Dockershim:
             engine, state, inventory, network, checkpoints, files, self.pause, cleanups, self._needs_tidying.set
         )
         self.sandbox_stopper = SandboxStopper(engine, state, inventory, network, checkpoints, files, self.containers)
+        self.checkpointer = ContainerCheckpointer(
+            engine, state, inventory, settings.root_directory / "container-checkpoints"
+        )
         self.execs = ExecRunner(engine, state, inventory, cleanups)
         self.streaming = StreamingServer(
             RemoteCommands(engine, inventory, self.execs, cleanups), PortForwarder(inventory)
@@ -139,6 +143,7 @@ class Dockershim:
                 group.create_task(self._cleanups.run()),
                 group.create_task(self.inventory.run()),
                 group.create_task(self.network.run()),
+                group.create_task(self.checkpointer.run()),
                 group.create_task(self._logs.run()),
                 group.create_task(stream.run()),
                 group.create_task(self._tidy_up()),
@@ -184,6 +189,7 @@ class Dockershim:
             await self._logs.use(Path(facts.root_dir))
             await self.inventory.resync()
             await self._adopt()
+            await self.checkpointer.recover()
             await self._logs.recover(
                 [
                     LogTarget(record.id, record.status.log_path)
