@@ -87,7 +87,7 @@ class NodeCgroups:
         (root / "cgroup.subtree_control").write_text(" ".join(f"+{c}" for c in controllers))
 
     def thaw(self) -> None:
-        """Let frozen processes go on: on v1 not even SIGKILL ends them, and a node that froze a container would stay."""
+        """Let frozen processes go on: on v1 not even SIGKILL ends them, and a node with a frozen container stays."""
         for root in self.roots:
             for name, running in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
                 for state in root.rglob(name):

@@ -28,7 +28,7 @@ class ServerRuntime(StatsRuntime, StreamingRuntime, Protocol):
     """All that the servers ask of the CRI's RuntimeService."""
 
 
-def server_settings(config: KubeletConfiguration, node_name: str) -> ServerSettings:
+def server_settings(config: KubeletConfiguration, node_name: str, root_dir: Path) -> ServerSettings:
     return ServerSettings(
         node_name=node_name, enable_server=config.enable_server, address=config.address, port=config.port,
         read_only_port=config.read_only_port, healthz_address=config.healthz_bind_address,
@@ -37,6 +37,7 @@ def server_settings(config: KubeletConfiguration, node_name: str) -> ServerSetti
         enable_debug_flags_handler=config.enable_debug_flags_handler,
         enable_system_log_handler=config.enable_system_log_handler,
         split_log_streams=enabled("PodLogsQuerySplitStreams", config.feature_gates),
+        checkpoints=root_dir / "checkpoints", runtime_request_timeout=int(config.runtime_request_timeout),
     )
 
 
@@ -94,7 +95,7 @@ async def make_server(
     images: StatsImages, api: ReviewClient | None,
 ) -> KubeletServer:
     """Everything of the servers, ready to `run`. Raises TLSError and OSError: one clear line for the operator."""
-    settings = server_settings(config, node_name)
+    settings = server_settings(config, node_name, Path(flags.root_dir))
     tls = None
     if config.enable_server:
         files = await asyncio.to_thread(tls_settings, config, flags, hostname, addresses)

@@ -7,13 +7,14 @@ import os
 import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
 from msgspec.structs import replace
 
-from cri.errors import CriError
+from cri.errors import CriError, InvalidArgumentError
 from cri.v1 import api_pb2 as cri
 from kubelet.api.codec import encode
 from kubelet.api.meta import find_container
@@ -249,12 +250,36 @@ class Handlers:
                                  f"{(done.stdout + done.stderr).decode(errors='replace')}")
         return web.Response(body=done.stdout + done.stderr, headers={"Content-Type": _TEXT})
 
-    async def checkpoint(self, _: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
-        pod = self._pod_of(values)
-        if find_container(pod, values["container"]) is None:
-            raise HttpError(404, f"container {values['container']} does not exist")
-        raise HttpError(500, f"checkpointing of {values['namespace']}/{values['pod']}/{values['container']} failed "
-                             "(not supported by this node)")
+    async def checkpoint(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
+        """A checkpoint of a running container, as a tar whose path is the answer."""
+        pod, container = self._pod_of(values), values["container"]
+        if find_container(pod, container) is None:
+            raise HttpError(404, f"container {container} does not exist")
+        asked = request.query.getall("timeout", ["0"])[-1]
+        if not asked.removeprefix("-").isdecimal():
+            raise HttpError(404, "cannot parse value of timeout parameter")
+        try:
+            location = await self._checkpoint(pod, container, int(asked))
+        except (CriError, NoLogError, OSError) as error:
+            raise HttpError(500, f"checkpointing of {values['namespace']}/{values['pod']}/{container} failed ({error})"
+                            ) from error
+        return _json(json.dumps({"items": [location]}, separators=(",", ":")).encode())
+
+    async def _checkpoint(self, pod: Pod, container: str, seconds: int) -> str:
+        """A timeout shorter than the runtime's usual one is made that, as upstream's client does."""
+        if self._runtime is None:
+            raise HttpError(500, "no container runtime is connected")
+        if seconds < 0:
+            raise InvalidArgumentError("CheckpointContainer requires the timeout value to be > 0")
+        directory = self._settings.checkpoints
+        await asyncio.to_thread(directory.mkdir, mode=0o700, parents=True, exist_ok=True)
+        stamp = datetime.fromtimestamp(self._now()).astimezone().isoformat(timespec="seconds").replace("+00:00", "Z")
+        name = f"checkpoint-{pod.metadata.name}_{pod.metadata.namespace}-{container}-{stamp}.tar"
+        location = str(directory / name)
+        await self._runtime.CheckpointContainer(cri.CheckpointContainerRequest(
+            container_id=container_to_read(pod, container, previous=False), location=location,
+            timeout=max(seconds, self._settings.runtime_request_timeout)))
+        return location
 
     async def node_logs(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
         if not self._settings.enable_system_log_handler:

@@ -56,3 +56,6 @@ class ServerSettings:
     enable_system_log_handler: bool = True
     split_log_streams: bool = False
     log_root: Path = Path("/var/log")
+    checkpoints: Path = Path("/var/lib/kubelet/checkpoints")
+    runtime_request_timeout: int = 120
+    """Seconds."""

@@ -53,6 +53,10 @@ class StatsRuntime(Protocol):
 
     async def ExecSync(self, request: cri.ExecSyncRequest, /) -> cri.ExecSyncResponse: ...
 
+    async def CheckpointContainer(
+        self, request: cri.CheckpointContainerRequest, /
+    ) -> cri.CheckpointContainerResponse: ...
+
 
 class StatsImages(Protocol):
     async def ImageFsInfo(self, request: cri.ImageFsInfoRequest, /) -> cri.ImageFsInfoResponse: ...

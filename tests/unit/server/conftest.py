@@ -89,7 +89,14 @@ class Runtime:
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.commands: list[list[str]] = []
+        self.checkpoints: list[cri.CheckpointContainerRequest] = []
         self.exit_code = 0
+
+    async def CheckpointContainer(self, request):
+        if self.failure is not None:
+            raise self.failure
+        self.checkpoints.append(request)
+        return cri.CheckpointContainerResponse()
 
     async def ListPodSandboxStats(self, request):
         if self.failure is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 
 import aiohttp
 import pytest
@@ -334,10 +335,25 @@ async def test_streams_without_a_runtime_say_so(serving):
             assert await up.ask(path, "POST") == (500, "no container runtime is connected")
 
 
-async def test_checkpoint_is_not_supported_and_says_so(serving):
-    async with serving() as up:
-        assert (await up.ask("/checkpoint/default/web/c", "POST"))[0] == 500
+async def test_checkpoint_asks_the_runtime_and_answers_where_it_is(serving, runtime, tmp_path):
+    async with serving(runtime=runtime, checkpoints=tmp_path / "checkpoints") as up:
+        status, text = await up.ask("/checkpoint/default/web/c?timeout=1&timeout=500", "POST")
+        (location,) = json.loads(text)["items"]
+        stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)"
+        expected = rf"{tmp_path}/checkpoints/checkpoint-web_default-c-{stamp}\.tar"
+        assert status == 200 and re.fullmatch(expected, location)
+        assert (tmp_path / "checkpoints").stat().st_mode & 0o777 == 0o700
+        await up.ask("/checkpoint/default/web/c?timeout=5", "POST")
+        asked = [(one.container_id, one.location == location, one.timeout) for one in runtime.checkpoints]
+        assert asked == [("c1", True, 500), ("c1", runtime.checkpoints[1].location == location, 120)]
         assert await up.ask("/checkpoint/default/web/d", "POST") == (404, "container d does not exist")
+        assert await up.ask("/checkpoint/default/web/c?timeout=x", "POST") == (
+            404, "cannot parse value of timeout parameter")
+        assert (await up.ask("/checkpoint/default/web/c?timeout=-1", "POST"))[0] == 500
+        runtime.failure = UnimplementedError("needs CRIU")
+        assert await up.ask("/checkpoint/default/web/c", "POST") == (
+            500, "checkpointing of default/web/c failed (needs CRIU)")
+
 
 
 async def test_node_logs_list_and_show_and_stay_inside(serving, tmp_path):
