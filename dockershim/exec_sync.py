@@ -1,22 +1,18 @@
 """ExecSync: run a command in a container, collect what it says, report how it ended.
 
-On a timeout the whole process tree of the command is killed and the call fails with DeadlineExceeded, which the kubelet
-counts as a failed probe. Output beyond the cap is read and dropped, so that the command never blocks on us.
+On a timeout all processes of the command are killed and the call fails with DeadlineExceeded, which the kubelet counts
+as a failed probe. Output beyond the cap is read and dropped, so that the command never blocks on us.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
-import signal
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cri.client import MAX_MESSAGE_BYTES
 from cri.errors import DeadlineExceededError, FailedPreconditionError, InternalError, InvalidArgumentError
 from cri.v1 import api_pb2 as cri
+from dockershim import direct_signal, exec_processes
 from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
 from dockershim.engine.multiplex import STDERR, FrameDecoder
 from dockershim.inventory import Inventory
@@ -56,18 +52,20 @@ class ExecRunner:
         record = self._inventory.container(container_id)
         if not record.is_running:
             raise FailedPreconditionError(f"container {record.id} is not running")
+        mark = exec_processes.new_mark()
         exec_id = await self._engine.create_exec(
-            record.id, {"AttachStdout": True, "AttachStderr": True, "Cmd": command, "Privileged": False}
+            record.id,
+            {"AttachStdout": True, "AttachStderr": True, "Cmd": command, "Privileged": False, "Env": [mark]},
         )
         output = _Output()
         try:
             async with asyncio.timeout(timeout):
                 exit_code = await self._run(exec_id, output)
         except TimeoutError:
-            await self._cleanups.finish(self.kill(exec_id))
+            await self._cleanups.finish(self.kill(exec_id, mark))
             raise DeadlineExceededError(f"command {command!r} timed out after {timeout:g} s and was killed") from None
         except asyncio.CancelledError:
-            await self._cleanups.finish(self.kill(exec_id))
+            await self._cleanups.finish(self.kill(exec_id, mark))
             raise
         return cri.ExecSyncResponse(stdout=bytes(output.stdout), stderr=bytes(output.stderr), exit_code=exit_code)
 
@@ -118,8 +116,8 @@ class ExecRunner:
             raise InternalError(f"the Docker engine does not know how exec {exec_id} ended")
         return int(inspect["ExitCode"])
 
-    async def kill(self, exec_id: str) -> None:
-        """End an exec with all of its processes."""
+    async def kill(self, exec_id: str, mark: str = "") -> None:
+        """End an exec with all of its processes, also those that only its mark tells of."""
         try:
             inspect = await self._engine.inspect_exec(exec_id)
         except EngineNotFoundError:
@@ -127,45 +125,13 @@ class ExecRunner:
         except EngineError as error:
             logger.warning("exec that timed out may run on exec=%s error=%s", exec_id, error)
             return
-        pid = int(inspect.get("Pid") or 0)
-        if inspect.get("Running") and pid:
-            await asyncio.to_thread(kill_tree, pid)
+        pid = int(inspect.get("Pid") or 0) if inspect.get("Running") else 0
+        if pid and not self._are_host_processes(inspect.get("ContainerID") or ""):
+            await asyncio.to_thread(exec_processes.end_forwarded, pid)
+        elif pid or mark:
+            await asyncio.to_thread(exec_processes.kill_all, pid, mark)
 
-
-def process_tree(root: int, processes: Mapping[int, tuple[int, int]]) -> set[int]:
-    """`root`, its descendants, and all of its session: the runtime makes every exec a session of its own.
-
-    `processes` maps a pid to its parent's pid and its session. Pure.
-    """
-    tree = {pid for pid, (_, session) in processes.items() if session == root} | {root}
-    grew = True
-    while grew:
-        children = {pid for pid, (parent, session) in processes.items() if parent in tree or session in tree}
-        grew = not children <= tree
-        tree |= children
-    return tree
-
-
-def read_processes(proc: Path = Path("/proc")) -> dict[int, tuple[int, int]]:
-    found: dict[int, tuple[int, int]] = {}
-    for entry in proc.iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                # pid (comm) state ppid pgrp session …; comm may hold anything, also spaces and brackets
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                found[int(entry.name)] = int(fields[1]), int(fields[3])
-    return found
-
-
-def kill_tree(root: int) -> None:
-    """SIGKILL until none is left: a tree that forks while it is killed gets another round."""
-    for _ in range(5):
-        processes = read_processes()
-        if root not in processes:
-            processes = {pid: entry for pid, entry in processes.items() if entry[1] == root}
-            if not processes:
-                return
-        for pid in process_tree(root, processes):
-            if pid in processes:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+    def _are_host_processes(self, container_id: str) -> bool:
+        record = self._inventory.containers.get(container_id)
+        sandbox = self._inventory.sandboxes.get(record.sandbox_id) if record else None
+        return sandbox is None or direct_signal.is_possible(sandbox.runtime_handler, self._state.require())

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from shim_under_test import ShimUnderTest
+from shim_under_test import ShimUnderTest, eventually
 
 from conformance import builds, images
 from conformance.throwaway import ThrowawayNode
@@ -74,6 +74,14 @@ async def test_each_handler_runs_a_pod(shim: ShimUnderTest) -> None:
         kernel, *addresses = said.stdout.decode().splitlines()
         assert any(f"inet {sandbox.network.ip}/" in line for line in addresses), addresses
         assert (kernel == host_kernel) == (handler != "runsc"), kernel
+        with pytest.raises(errors.DeadlineExceededError):
+            await shim.exec(container_id, "(sleep 5521; true) & sleep 5522", timeout=5 if handler == "runsc" else 1)
+
+        async def ended(container_id: str = container_id) -> bool | None:
+            left = await shim.exec(container_id, "ps -o args | grep 'sleep 55' | grep -v grep || true", timeout=30)
+            return not left.stdout or None
+
+        await eventually(ended, f"the end of what timed out with {handler or 'the default'}")
         await shim.runtime.StopContainer(cri.StopContainerRequest(container_id=container_id, timeout=20))
         ended = await shim.status(container_id)
         assert (ended.state, ended.exit_code) == (cri.CONTAINER_EXITED, 3)

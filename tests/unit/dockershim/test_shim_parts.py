@@ -18,7 +18,7 @@ from dockershim import cgroup_files, cgroup_stats, image_pull
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
 from dockershim.engine import EngineClient
 from dockershim.event_hub import EventHub
-from dockershim.exec_sync import process_tree
+from dockershim.exec_processes import process_tree
 from dockershim.facts import read_oom_score_adj_floor
 from dockershim.flags import FlagError, Flags, parse, usage
 from dockershim.image_cache import ImageCache, ImageConfig
