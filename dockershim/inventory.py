@@ -3,6 +3,7 @@
     engine event ──▶ per-container queue ──▶ refresh (one inspect) ──▶ record ──▶ listeners
     verb ──────────────────────────────────▶ refresh ─────┘
     connect ──▶ list, refresh what may have changed, drop what is gone ──▶ listeners hear of the differences
+                  └ what the engine hangs on is read later: it delays nobody else
 
 Only this module writes records. A container is never said to have ended before all that it wrote is in its log.
 """
@@ -12,7 +13,7 @@ import enum
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 Record = SandboxRecord | ContainerRecord
 T = TypeVar("T")
 _RESYNC_PARALLEL = 16
+_RESYNC_SECONDS = 5.0
+"""How long a connect waits for a container that the engine does not show, counted from the last one that it did."""
 
 
 class Change(enum.Enum):
@@ -195,28 +198,40 @@ class Inventory:
             item["Id"]: item for item in await self._engine.list_containers(label=[naming.TYPE_LABEL])
         }
         before: dict[str, Record] = {**self.sandboxes, **self.containers}
+        self.unread = frozenset(listed)
+        for container_id in before.keys() - listed.keys():
+            self.forget(container_id)
+        await self._look_at(listed, before)
+        logger.info(
+            "state read from the engine sandboxes=%d containers=%d", len(self.sandboxes), len(self.containers)
+        )
+
+    async def _look_at(self, container_ids: Collection[str], before: Mapping[str, Record]) -> None:
+        """Until each was read, or only such are left that the engine hangs on."""
         limit = asyncio.Semaphore(_RESYNC_PARALLEL)
-        unread: set[str] = set()
 
         async def look(container_id: str) -> None:
             async with limit:
                 try:
                     await self.refresh(container_id)
                 except EngineError as error:
-                    unread.add(container_id)
                     logger.warning("container not read container=%s error=%s", container_id, error)
-
-        async with asyncio.TaskGroup() as group:
-            for container_id in listed:
-                group.create_task(look(container_id))
-        self.unread = frozenset(unread)
-        for container_id in before.keys() - listed.keys():
-            self.forget(container_id)
-        for container_id in listed:
+                    return
+            self.unread -= {container_id}
             self._tell_difference(before.get(container_id), self._known(container_id))
-        logger.info(
-            "state read from the engine sandboxes=%d containers=%d", len(self.sandboxes), len(self.containers)
-        )
+
+        group = self._group
+        if group is None:
+            await asyncio.gather(*(look(container_id) for container_id in container_ids))
+            return
+        looking = {group.create_task(look(container_id)) for container_id in container_ids}
+        while looking:
+            done, looking = await asyncio.wait(
+                looking, timeout=_RESYNC_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                logger.warning("engine does not show all of its containers, they are read later count=%d", len(looking))
+                return
 
     def _tell_difference(self, before: Record | None, now: Record | None) -> None:
         if before is None or now is None or not self._listeners:

@@ -51,7 +51,8 @@ class FakeContainer:
 @dataclass
 class FakeEngine:
     """`fail[path suffix]` is a status to answer once; `hold[path suffix]` an event to wait for before acting; `files`
-    are those of every container, a text being where a link leads."""
+    are those of every container, a text being where a link leads; `hang` are ids of containers that no call about is
+    answered for."""
 
     socket: Path
     containers: dict[str, FakeContainer] = field(default_factory=dict)
@@ -59,6 +60,9 @@ class FakeEngine:
     calls: list[str] = field(default_factory=list)
     fail: dict[str, int] = field(default_factory=dict)
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
+    hang: set[str] = field(default_factory=set)
+    aborted: list[str] = field(default_factory=list)
+    """Paths of calls that hung and whose caller then went away."""
     files: dict[str, bytes | str] = field(default_factory=dict)
     api: str = "1.41"
     _listeners: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -98,6 +102,10 @@ class FakeEngine:
                     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                     self._listeners.append(writer)
                     continue
+                if any(identifier in path for identifier in self.hang):
+                    await reader.read()  # until the caller closes
+                    self.aborted.append(path)
+                    return
                 status, answer = await self._answer(method, path, query, body)
                 text = b"" if answer is None else answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 if status == 204:
