@@ -1,7 +1,7 @@
 """The node's last word on a pod: whether it can run here, and if not, with which reason and message.
 
     pressure ▸ sysctls ▸ pod OS ▸ supplemental groups policy ▸ resources ▸ node affinity ▸ node name ▸ host ports
-             ▸ NoExecute taints ▸ AppArmor ▸ shutdown            the first that objects gives the rejection
+             ▸ NoExecute taints ▸ AppArmor ▸ features ▸ shutdown       the first that objects gives the rejection
 
 A critical pod that lacks nothing but resources is not rejected: others give way to it (kubelet.preemption).
 A pure function of the pod, the other pods and the node. Texts: pkg/kubelet/lifecycle/predicate.go, handlers.go,
@@ -23,6 +23,7 @@ from kubelet.api.types import (
     Taint,
     Toleration,
 )
+from kubelet.node.declared import needed_features
 from kubelet.resources import BEST_EFFORT, CPU, EPHEMERAL_STORAGE, MEMORY, PODS, pod_requests, qos_class, read
 
 OS_LABEL = "kubernetes.io/os"
@@ -94,6 +95,8 @@ class NodeState:
     kernel: tuple[int, int] = (5, 0)
     apparmor: bool = True
     shutting_down: bool = False
+    pod_level_resources: bool = True
+    """The feature gate PodLevelResources."""
 
 
 def admit(
@@ -115,6 +118,7 @@ def admit(
         lambda: _host_ports(pod, others),
         lambda: _taints(pod, node),
         lambda: _apparmor(pod, state),
+        lambda: _features(pod, node, state),
         lambda: _shutdown(state),
     )
     rejection = next((rejection for check in checks if (rejection := check()) is not None), None)
@@ -331,6 +335,18 @@ def _apparmor(pod: Pod, state: NodeState) -> Rejection | None:
     for profile in enforced:
         if profile.type == "Localhost" and not profile.localhost_profile.strip():
             return Rejection("AppArmor", 'Cannot enforce AppArmor: invalid empty AppArmor profile name: ""')
+    return None
+
+
+def _features(pod: Pod, node: Node, state: NodeState) -> Rejection | None:
+    own = pod.spec.resources
+    if own is not None and (own.requests or own.limits) and not state.pod_level_resources:
+        return Rejection("PodLevelResourcesNotSupported", "PodLevelResources feature gate is disabled")
+    missing = [name for name in needed_features(pod) if name not in node.status.declared_features]
+    if missing:
+        return Rejection(
+            "PodFeatureUnsupported", f"Pod requires node features that are not available: {', '.join(missing)}"
+        )
     return None
 
 

@@ -31,7 +31,7 @@ from kubelet.backoff import Backoff
 from kubelet.certificates import ClientIdentity
 from kubelet.cgroups import PodCgroups
 from kubelet.collection import GarbageCollection, Places, image_policy
-from kubelet.config import Options
+from kubelet.config import Options, gates
 from kubelet.containerspec import HostFacts, NodeContext
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
 from kubelet.eviction import EvictionManager, NodeMeter
@@ -415,6 +415,7 @@ class Agent:
         facts, node = self.node.facts, self.node.node()
         state = admission.NodeState(
             allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
+            pod_level_resources=gates.enabled("PodLevelResources", self.options.config.feature_gates),
             pressure=self.eviction.pressure.names(), shutting_down=self.shutdown.shutting_down,
         )
         answer = admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)

@@ -16,6 +16,7 @@ from kubelet.config import KubeletConfiguration, KubeletFlags, Options
 from kubelet.containerspec import HostFacts
 from kubelet.eviction import EvictionSettings, effective_hard, parse_thresholds
 from kubelet.node import NodeSettings
+from kubelet.node.declared import declared_features
 from kubelet.podmanager import PodManager
 from kubelet.podstatus import StatusManager
 from kubelet.podworkers import PodWorkers, WorkPhase
@@ -27,9 +28,6 @@ from kubelet.userns import UserNamespaces
 from kubelet.userns.subids import UNIT
 from kubelet.volumes.manager import VolumeManager
 from pleg.cache import PodCache
-
-DECLARED_FEATURES = ("ExtendWebSocketsToKubelet",)
-"""Gates that the API server acts upon: it passes WebSocket sessions through to this node's server."""
 
 
 def node_settings(options: Options, node_name: str) -> NodeSettings:
@@ -43,7 +41,7 @@ def node_settings(options: Options, node_name: str) -> NodeSettings:
         system_reserved=config.system_reserved,
         eviction_hard=hard_thresholds(options),
         max_images=config.node_status_max_images, update_seconds=float(config.node_status_update_frequency),
-        declared_features=DECLARED_FEATURES, report_seconds=float(config.node_status_report_frequency),
+        declared_features=declared_features(config), report_seconds=float(config.node_status_report_frequency),
         lease_seconds=config.node_lease_duration_seconds,
     )
 

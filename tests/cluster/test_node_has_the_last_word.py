@@ -56,3 +56,13 @@ async def test_a_critical_pod_takes_the_place_of_a_lesser_one(kube: Kube) -> Non
     event = await kube.until_event("victim", "Preempting")
     assert (event.kind, event.message) == ("Warning", "Preempted in order to admit critical pod")
     assert condition(await kube.get("pods/bystander"), "Ready") == "True"
+
+
+async def test_the_scheduler_sends_pods_whose_features_the_node_declares(kube: Kube) -> None:
+    """Past no one: what a node does not declare is never scheduled to it."""
+    rule = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}
+    await kube.apply(
+        pod("restarts-all", shell("main", WAIT, restartPolicy="Never", restartPolicyRules=[rule]), shell("other", WAIT),
+            restartPolicy="Never")
+    )  # fmt: skip
+    await kube.until_pod("restarts-all", is_ready)

@@ -11,6 +11,7 @@ from kubelet.api.types import (
     AppArmorProfile,
     Container,
     ContainerPort,
+    ContainerRestartRule,
     Node,
     NodeAffinity,
     NodeFeatures,
@@ -31,6 +32,8 @@ from kubelet.api.types import (
     Taint,
     Toleration,
 )
+from kubelet.config import KubeletConfiguration
+from kubelet.node.declared import declared_features
 
 ALLOCATABLE = {"cpu": "2", "memory": "1Gi", "ephemeral-storage": "10Gi", "pods": "3"}
 
@@ -244,3 +247,44 @@ def test_what_is_admitted_never_exceeds_the_node(requests):
             admitted.append(each)
     assert len(admitted) <= 3
     assert sum(int(each.spec.containers[0].resources.requests["cpu"][:-1]) for each in admitted) <= 2000
+
+
+RESTART_ALL = ContainerRestartRule(action="RestartAllContainers")
+UNSUPPORTED = "Pod requires node features that are not available: "
+
+
+@pytest.mark.parametrize(("spec", "declared", "expected"), [
+    ({}, (), None),
+    ({"containers": (Container(name="c", restart_policy_rules=(RESTART_ALL,)),)}, (),
+     UNSUPPORTED + "RestartAllContainersOnContainerExits"),
+    ({"init_containers": (Container(name="i", restart_policy_rules=(RESTART_ALL,)),)},
+     ("RestartAllContainersOnContainerExits",), None),
+    ({"host_network": True, "host_users": False}, (), UNSUPPORTED + "UserNamespacesHostNetworkSupport"),
+    ({"host_network": True, "host_users": True}, (), None),
+])
+def test_features_that_pods_need(spec, declared, expected):
+    has = node()
+    has = msgspec.structs.replace(has, status=msgspec.structs.replace(has.status, declared_features=declared))
+    rejection = Rejection("PodFeatureUnsupported", expected) if expected else None
+    assert admit(pod(**spec), [], has) == rejection
+
+
+@pytest.mark.parametrize(("resources", "enabled", "rejected"), [
+    (None, False, False), (ResourceRequirements(), False, False),
+    (ResourceRequirements(requests={"cpu": "1"}), False, True),
+    (ResourceRequirements(limits={"cpu": "1"}), True, False),
+])
+def test_resources_of_pods_may_be_switched_off(resources, enabled, rejected):
+    answer = admit(pod(resources=resources), [], node(), NodeState(pod_level_resources=enabled))
+    assert answer == (
+        Rejection("PodLevelResourcesNotSupported", "PodLevelResources feature gate is disabled") if rejected else None
+    )
+
+
+@pytest.mark.parametrize(("gates", "declared"), [
+    ({}, ("ExtendWebSocketsToKubelet", "RestartAllContainersOnContainerExits")),
+    ({"RestartAllContainersOnContainerExits": False}, ("ExtendWebSocketsToKubelet",)),
+    ({"NodeDeclaredFeatures": False}, ()),
+])
+def test_what_the_node_declares(gates, declared):
+    assert declared_features(msgspec.structs.replace(KubeletConfiguration(), feature_gates=gates)) == declared
