@@ -284,6 +284,7 @@ class Agent:
             NodeMeter(self.clients.runtime, self.clients.images, self.root_dir, Path(config.pod_logs_dir)),
             self.collection, self.node_pods, self.ender, self.recorder, lambda: self.node.reference,
             on_pressure=self.node.wake, on_evicted=lambda signal: self.metrics.evictions.inc(eviction_signal=signal),
+            on_stats_age=lambda signal, age: self.metrics.eviction_stats_age_seconds.labels(signal).observe(age),
         )
         preemptor = Preemptor(
             self.ender, self.recorder, lambda resource: self.metrics.preemptions.inc(preemption_signal=resource)

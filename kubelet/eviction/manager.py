@@ -87,9 +87,12 @@ class EvictionManager:
         self, settings: EvictionSettings, meter: Meter, collector: Collector, pods: Pods, ender: Ender,
         recorder: EventRecorder, node: Callable[[], ObjectReference], *,
         on_pressure: Callable[[], None] = lambda: None, on_evicted: Callable[[str], None] = lambda _signal: None,
+        on_stats_age: Callable[[str, float], None] = lambda _signal, _seconds: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_pressure`: node conditions have changed. `on_evicted(signal)`: for kubelet_evictions."""
+        """`on_pressure`: node conditions have changed. `on_evicted(signal)`, `on_stats_age(signal, seconds)`: for
+        kubelet_evictions and kubelet_eviction_stats_age_seconds."""
+        self._on_stats_age = on_stats_age
         self._settings, self._meter, self._collector, self._pods = settings, meter, collector, pods
         self._ender, self._recorder, self._node = ender, recorder, node
         self._on_pressure, self._on_evicted, self._clock = on_pressure, on_evicted, clock
@@ -119,7 +122,7 @@ class EvictionManager:
         """One pass; returns the pods that it evicted. Raises CriError, OSError."""
         layout = await self._meter.layout()
         thresholds = on_layout(self._settings.thresholds, layout)
-        seen = await self._meter.observe()
+        seen_at, seen = self._clock(), await self._meter.observe()
         judgement = judge(self._state, thresholds, seen, self._clock(), self._settings.transition_seconds)
         self._state = judgement.state
         self._set_pressure(judgement.conditions)
@@ -134,6 +137,8 @@ class EvictionManager:
         if await self._reclaim(cause, layout, judgement.act):
             logger.info("Enough was reclaimed without ending pods resource=%s", resource)
             return ()
+        for threshold in judgement.act:
+            self._on_stats_age(threshold.signal, self._clock() - seen_at)
         return await self._evict_one(cause, layout, judgement.act, seen)
 
     def _set_pressure(self, conditions: Iterable[str]) -> None:

@@ -215,6 +215,9 @@ class KubeletMetrics:
             "kubelet_admission_rejections_total", "Pods that this node rejected", ["reason"])
         self.evictions = PlainCounter(
             "kubelet_evictions", "Pods evicted to free what the signal measures", ["eviction_signal"], self.registry)
+        self.eviction_stats_age_seconds = self._histogram(
+            "kubelet_eviction_stats_age_seconds", "Age of the figures that an eviction was decided by",
+            ["eviction_signal"])
         self.preemptions = PlainCounter(
             "kubelet_preemptions", "Pods ended to admit a critical one", ["preemption_signal"], self.registry)
         self.graceful_shutdown_start_time_seconds = self._gauge(

@@ -1,4 +1,4 @@
-"""A node in distress: pods over their storage limits, a disk that runs full, and at last a shutdown.
+"""A node in distress: pods over their storage limits, a full disk, no API server, and at last a shutdown.
 
 The kubelet's directory is on a small file system of the node's own, so that only this node's pods can fill it.
 """
@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -113,6 +114,61 @@ async def test_a_full_disk_costs_the_pod_that_filled_it(kube: Kube) -> None:
     # With its files gone the node recovers by itself, and the other pod never noticed.
     await kube.until(node, lambda n: condition(n, "DiskPressure") == "False")
     assert is_ready(await kube.get("pods/modest"))
+
+
+def edit_as_vim_does(path: Path, text: str) -> None:
+    """The file is moved away as a backup, written anew, and the backup deleted, among leavings of all kinds."""
+    probe, swap, backup = path.with_name("4913"), path.with_name(f".{path.name}.swp"), path.with_name(f"{path.name}~")
+    swap.write_text("b0VIM 9.0")
+    probe.touch()
+    probe.unlink()
+    path.rename(backup)
+    path.write_text(text)
+    backup.unlink()
+    swap.unlink()
+
+
+async def test_static_pods_need_no_api_server(kube: Kube) -> None:
+    """The kubelet starts while the API server is silent: the pod runs; its mirror comes when there is a server."""
+    cluster, node = kube.cluster, kube.cluster.node
+    manifest = pod("alone", on_scratch("v", f"echo one > /scratch/file; cat /scratch/file; {WAIT}"),
+                   volumes=[scratch("v")])
+    manifest["metadata"]["namespace"] = kube.namespace
+    path, name = node.path("/etc/kubernetes/manifests/alone.yaml"), f"alone-{node.name}"
+    server = cluster.control_plane.processes["kube-apiserver"]
+    server.signal(signal.SIGSTOP)
+    try:
+        kubelet = cluster.agent.processes["kubelet"]
+        kubelet.signal(signal.SIGKILL)
+        await kubelet.wait(30)
+        path.write_text(json.dumps(manifest))
+        await cluster.agent.start_process("kubelet")
+
+        async def runs() -> None:
+            assert await running_containers(kube, name) == ["main"]
+
+        await eventually(runs)
+    finally:
+        server.signal(signal.SIGCONT)
+    first = await kube.until_pod(name, is_ready)
+    assert await kube.logs(name) == "one\n"
+    old = first["metadata"]["annotations"]["kubernetes.io/config.hash"]
+    edit_as_vim_does(path, json.dumps(manifest).replace("echo one", "echo two"))
+    await kube.until_pod(
+        name, lambda p: bool(p) and p["metadata"]["annotations"]["kubernetes.io/config.hash"] != old and is_ready(p)
+    )
+    assert await kube.logs(name) == "two\n"
+    path.unlink()
+    await kube.until_gone(name)
+    assert await running_containers(kube, name) == []
+
+
+async def running_containers(kube: Kube, name: str) -> list[str]:
+    """Names of the containers of a pod that the engine runs."""
+    words = ["docker", "ps", "--filter", f"label=io.kubernetes.pod.name={name}", "--format",
+             '{{.Label "io.kubernetes.docker.type"}} {{.Label "io.kubernetes.container.name"}}']
+    lines = (await kube.cluster.node.run(words)).stdout.splitlines()
+    return [line.split()[1] for line in lines if line.startswith("container ")]
 
 
 class LoginService:

@@ -91,10 +91,12 @@ class Node:
 class Bench:
     def __init__(self, node, *thresholds, **settings):
         self.node, self.recorder, self.changes, self.counted = node, LogEventRecorder(), [], []
+        self.ages = []
         self.manager = EvictionManager(
             EvictionSettings(thresholds=thresholds, **settings), node, node, node, node, self.recorder,
             lambda: ObjectReference(kind="Node", name="n1", uid="n1"),
             on_pressure=lambda: self.changes.append(self.manager.pressure), on_evicted=self.counted.append,
+            on_stats_age=lambda signal, seconds: self.ages.append((signal, seconds)),
             clock=lambda: node.now,
         )
 
@@ -128,6 +130,7 @@ async def test_memory_pressure_ends_one_pod_a_pass_and_tells_everybody():
         ("n1", "EvictionThresholdMet", "Attempting to reclaim memory"), ("big", "Evicted", message)
     ]
     assert bench.counted == ["memory.available"]
+    assert bench.ages == [("memory.available", 0.0)]
     assert await bench.look(10) == ["small"]
 
 
