@@ -181,6 +181,11 @@ class Agent:
     def _listed_node(self) -> Node | None:
         return self.node_reflector.get(self.node_name) if self.node_reflector else None
 
+    def _believed_conditions(self) -> list[str]:
+        """Conditions that the API server's node has."""
+        listed = self._listed_node()
+        return [found.type for found in listed.status.conditions if found.status == "True"] if listed else []
+
     async def _pod_cidr_changed(self, cidr: str) -> None:
         await self.clients.runtime.UpdateRuntimeConfig(cri.UpdateRuntimeConfigRequest(
             runtime_config=cri.RuntimeConfig(network_config=cri.NetworkConfig(pod_cidr=cidr))
@@ -284,6 +289,7 @@ class Agent:
             NodeMeter(self.clients.runtime, self.clients.images, self.root_dir, Path(config.pod_logs_dir)),
             self.collection, self.node_pods, self.ender, self.recorder, lambda: self.node.reference,
             on_pressure=self.node.wake, on_evicted=lambda signal: self.metrics.evictions.inc(eviction_signal=signal),
+            believed=self._believed_conditions,
             on_stats_age=lambda signal, age: self.metrics.eviction_stats_age_seconds.labels(signal).observe(age),
         )
         preemptor = Preemptor(

@@ -80,18 +80,28 @@ class EvictionSettings:
     """Whether pods' own storage limits are enforced."""
 
 
+_PRESSURES = frozenset(Pressure().by_type())
+
+
+def _pressure_of(conditions: Iterable[str]) -> Pressure:
+    names = frozenset(conditions)
+    return Pressure(memory="MemoryPressure" in names, disk="DiskPressure" in names, pid="PIDPressure" in names)
+
+
 class EvictionManager:
-    """Run `run`; `pressure` is what its last look said."""
+    """Run `run`; ask `pressure`."""
 
     def __init__(
         self, settings: EvictionSettings, meter: Meter, collector: Collector, pods: Pods, ender: Ender,
         recorder: EventRecorder, node: Callable[[], ObjectReference], *,
         on_pressure: Callable[[], None] = lambda: None, on_evicted: Callable[[str], None] = lambda _signal: None,
         on_stats_age: Callable[[str, float], None] = lambda _signal, _seconds: None,
-        clock: Callable[[], float] = time.monotonic,
+        believed: Callable[[], Iterable[str]] = lambda: (), clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_pressure`: node conditions have changed. `on_evicted(signal)`, `on_stats_age(signal, seconds)`: for
-        kubelet_evictions and kubelet_eviction_stats_age_seconds."""
+        """`believed`: node conditions that hold as far as the API server knows; they do until the first look, and
+        count as just seen then, so that a restart shortens no transition. `on_pressure`: node conditions have changed.
+        `on_evicted(signal)`, `on_stats_age(signal, seconds)`: for kubelet_evictions and
+        kubelet_eviction_stats_age_seconds."""
         self._on_stats_age = on_stats_age
         self._settings, self._meter, self._collector, self._pods = settings, meter, collector, pods
         self._ender, self._recorder, self._node = ender, recorder, node
@@ -99,7 +109,13 @@ class EvictionManager:
         self._state = PressureState()
         self._limits_due = 0.0
         self._problem = ""
-        self.pressure = Pressure()
+        self._believed = believed
+        self._pressure: Pressure | None = None
+
+    @property
+    def pressure(self) -> Pressure:
+        """What the last look said."""
+        return _pressure_of(self._believed()) if self._pressure is None else self._pressure
 
     async def run(self) -> None:
         if not self._settings.thresholds and not self._settings.local_storage:
@@ -123,6 +139,8 @@ class EvictionManager:
         layout = await self._meter.layout()
         thresholds = on_layout(self._settings.thresholds, layout)
         seen_at, seen = self._clock(), await self._meter.observe()
+        if self._pressure is None:
+            self._state = PressureState(last_seen=dict.fromkeys(_PRESSURES.intersection(self._believed()), seen_at))
         judgement = judge(self._state, thresholds, seen, self._clock(), self._settings.transition_seconds)
         self._state = judgement.state
         self._set_pressure(judgement.conditions)
@@ -142,12 +160,8 @@ class EvictionManager:
         return await self._evict_one(cause, layout, judgement.act, seen)
 
     def _set_pressure(self, conditions: Iterable[str]) -> None:
-        names = frozenset(conditions)
-        pressure = Pressure(
-            memory="MemoryPressure" in names, disk="DiskPressure" in names, pid="PIDPressure" in names
-        )
-        if pressure != self.pressure:
-            self.pressure = pressure
+        before, self._pressure = self.pressure, _pressure_of(conditions)
+        if self._pressure != before:
             self._on_pressure()
 
     # --- pods' own limits ---

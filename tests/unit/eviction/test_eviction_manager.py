@@ -49,7 +49,7 @@ class Node:
         self.pods, self.found_layout, self.now = list(pods), layout, 0.0
         self.seen = {signal: Observation(1000, 1000) for signal in Signal}
         self.used = {pod.metadata.uid: PodUsage() for pod in pods}
-        self.did, self.ended = [], []
+        self.did, self.ended, self.believed = [], [], ["Ready"]
         self.gives = {}
 
     def is_short(self, signal, available=10):
@@ -97,7 +97,7 @@ class Bench:
             lambda: ObjectReference(kind="Node", name="n1", uid="n1"),
             on_pressure=lambda: self.changes.append(self.manager.pressure), on_evicted=self.counted.append,
             on_stats_age=lambda signal, seconds: self.ages.append((signal, seconds)),
-            clock=lambda: node.now,
+            believed=lambda: node.believed, clock=lambda: node.now,
         )
 
     async def look(self, seconds=0.0):
@@ -145,6 +145,22 @@ async def test_the_condition_goes_when_the_transition_period_is_over():
     await bench.look(1)
     assert not bench.manager.pressure.memory
     assert bench.changes == [Pressure(memory=True), Pressure()]
+
+
+async def test_a_restart_shortens_no_transition():
+    node = Node()
+    node.believed = ["Ready", "DiskPressure"]
+    bench = Bench(node, MEMORY, transition_seconds=300)
+    assert bench.manager.pressure == Pressure(disk=True)
+    await bench.look()
+    await bench.look(299)
+    assert (bench.manager.pressure, bench.changes) == (Pressure(disk=True), [])
+    await bench.look(1)
+    assert bench.changes == [Pressure()]
+    node.believed = []
+    node.is_short(Signal.MEMORY)
+    await bench.look(1)
+    assert bench.manager.pressure == Pressure(memory=True)
 
 
 async def test_reclaim_that_is_enough_costs_no_pod():
