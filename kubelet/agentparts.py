@@ -56,7 +56,7 @@ def eviction_settings(options: Options) -> EvictionSettings:
         thresholds=parse_thresholds(config, hard_thresholds(options)),
         transition_seconds=float(config.eviction_pressure_transition_period),
         max_pod_grace_seconds=config.eviction_max_pod_grace_period,
-        local_storage=config.local_storage_capacity_isolation,
+        local_storage=config.local_storage_capacity_isolation, watch_memory=config.kernel_memcg_notification,
     )
 
 

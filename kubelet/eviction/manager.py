@@ -2,6 +2,7 @@
 
     every 10 s ─▶ node conditions ─▶ pods over their own limits ─▶ thresholds ─▶ reclaim, look again ─▶ one pod
     a pod was evicted ─▶ wait until it is cleaned up, 30 s at most ─▶ look again at once
+    kernelMemcgNotification ─▶ memory alone is looked at every second in between, which works with either cgroup version
 
 Reclaim is judged by the thresholds that caused it: another that waits for its grace costs no pod its life.
 """
@@ -21,7 +22,7 @@ from kubelet.api.types import ObjectReference, Pod
 from kubelet.events import EventRecorder
 from kubelet.eviction import limits, messages
 from kubelet.eviction.ranking import Reclaim, rank, remedy
-from kubelet.eviction.signals import Layout, Observations
+from kubelet.eviction.signals import Layout, Observation, Observations, Signal
 from kubelet.eviction.thresholds import PressureState, Threshold, judge, met, on_layout
 from kubelet.eviction.usage import PodUsage
 from kubelet.node.conditions import Pressure
@@ -29,7 +30,7 @@ from kubelet.podworkers import Verdict
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 10.0
+INTERVAL_SECONDS, MEMORY_SECONDS = 10.0, 1.0
 CLEANUP_SECONDS = 30.0
 HARD_GRACE_SECONDS = 1
 WALK_COST_FACTOR = 20.0
@@ -43,6 +44,9 @@ class Meter(Protocol):
     async def layout(self) -> Layout: ...
 
     async def observe(self) -> Observations: ...
+
+    async def memory(self) -> Observation:
+        """Of all signals memory.available alone, which costs next to nothing."""
 
     async def usages(self, pods: Iterable[Pod], *, one_by_one: bool = False) -> Mapping[str, PodUsage]: ...
 
@@ -78,6 +82,8 @@ class EvictionSettings:
     """For soft thresholds."""
     local_storage: bool = True
     """Whether pods' own storage limits are enforced."""
+    watch_memory: bool = False
+    """kernelMemcgNotification."""
 
 
 _PRESSURES = frozenset(Pressure().by_type())
@@ -132,7 +138,22 @@ class EvictionManager:
             if evicted:
                 await self._until_cleaned_up(evicted)
             else:
-                await asyncio.sleep(INTERVAL_SECONDS)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until the next look; with an eye on memory if that is wanted."""
+        watched = [one for one in self._settings.thresholds if one.signal is Signal.MEMORY]
+        if not self._settings.watch_memory or not watched:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            return
+        for _ in range(round(INTERVAL_SECONDS / MEMORY_SECONDS)):
+            await asyncio.sleep(MEMORY_SECONDS)
+            try:
+                found = set(met(watched, {Signal.MEMORY: await self._meter.memory()}))
+            except OSError:
+                continue  # the next look says it
+            if found - self._state.first_met.keys():
+                return
 
     async def synchronize(self) -> Sequence[Pod]:
         """One pass; returns the pods that it evicted. Raises CriError, OSError."""

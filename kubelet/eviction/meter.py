@@ -67,6 +67,10 @@ class NodeMeter:
         disks = await self._known_disks()
         return await asyncio.to_thread(self._observe, disks)
 
+    async def memory(self) -> Observation:
+        """Raises OSError."""
+        return await asyncio.to_thread(read_memory, self._host)
+
     async def _known_disks(self) -> Disks:
         """Where a runtime keeps images and containers does not change while it lives: asked once."""
         if self._disks is None:

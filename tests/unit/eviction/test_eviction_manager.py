@@ -1,5 +1,7 @@
 """The loop: conditions, reclaim before pods, one pod a pass, critical ones never; and what the meter reads."""
 
+import asyncio
+import contextlib
 import os
 
 import pytest
@@ -50,7 +52,7 @@ class Node:
         self.seen = {signal: Observation(1000, 1000) for signal in Signal}
         self.used = {pod.metadata.uid: PodUsage() for pod in pods}
         self.did, self.ended, self.believed = [], [], ["Ready"]
-        self.gives = {}
+        self.gives, self.one_ended = {}, asyncio.Event()
 
     def is_short(self, signal, available=10):
         self.seen[signal] = Observation(1000, available)
@@ -60,6 +62,9 @@ class Node:
 
     async def observe(self):
         return dict(self.seen)
+
+    async def memory(self):
+        return self.seen[Signal.MEMORY]
 
     async def usages(self, pods, *, one_by_one=False):
         self.did.append("measured one by one" if one_by_one else "measured")
@@ -85,6 +90,7 @@ class Node:
     async def end(self, pod, verdict, grace_seconds=None, *, evict=False):
         self.ended.append((pod.metadata.name, grace_seconds, evict, verdict))
         self.pods.remove(pod)
+        self.one_ended.set()
         return True
 
 
@@ -229,6 +235,22 @@ async def test_limits_may_be_left_to_others():
     node = Node(make("a", size_limit="10"))
     node.used = {"a": PodUsage(volumes={"v": Disk(11)})}
     assert await Bench(node, MEMORY, local_storage=False).look() == []
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("watched", "seconds"), [(False, 10), (True, 3)])
+async def test_memory_may_be_watched_between_the_looks(watched, seconds):
+    node = Node(make("a"))
+    bench = Bench(node, MEMORY, watch_memory=watched)
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(bench.manager.run())
+    await asyncio.sleep(2.5)
+    node.is_short(Signal.MEMORY)
+    await node.one_ended.wait()
+    assert seconds <= loop.time() < seconds + 0.5
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 # --- the meter ---
