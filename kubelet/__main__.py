@@ -3,11 +3,14 @@
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from kubelet.config import ConfigError, Options, PrintAndExit, load
+from kubelet.lockfile import locked
 from kubelet.logsetup import set_up_logging
 from kubelet.version import KUBERNETES_VERSION, PODWRIGHT_VERSION
 
@@ -37,6 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def raise_open_files(limit: int) -> None:
+    """maxOpenFiles, or as many as this process may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    except (OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit, hard) if hard >= 0 else limit, hard))
+        logger.info("maxOpenFiles is more than this process may have wanted=%d allowed=%d", limit, hard)
+
+
 async def _run(options: Options) -> None:
     """The agent until SIGTERM or SIGINT."""
     from kubelet.app import serve
@@ -47,7 +60,13 @@ async def _run(options: Options) -> None:
         loop.add_signal_handler(number, stop.set)
     # Everything imported and wired by then lives as long as the process: the collector need not look at it again.
     loop.call_later(10, gc.freeze)
-    await serve(options, stop)
+    flags = options.flags
+    raise_open_files(options.config.max_open_files)
+    if flags.lock_file:
+        async with locked(Path(flags.lock_file), stop, exit_on_contention=flags.exit_on_lock_contention):
+            await serve(options, stop)
+    else:
+        await serve(options, stop)
     logger.info("The agent has stopped; its pods run on")
 
 

@@ -37,7 +37,7 @@ from kubelet.certificates import (
     watch_validity,
 )
 from kubelet.cgroups import CgroupDriver, CgroupError
-from kubelet.config import Options, enabled
+from kubelet.config import Options, enabled, to_plain
 from kubelet.containerspec import HostFacts, learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
@@ -331,7 +331,8 @@ def _operator_server(agent: Agent) -> OperatorServer:
         lambda: agent.health.version, PullProgress(agent.clients.runtime, lambda: agent.images.under_way),
         agent.collection.prospect,
     )
-    return OperatorServer(agent.root_dir / SOCKET_NAME, view, agent.timeline)
+    return OperatorServer(
+        agent.root_dir / SOCKET_NAME, view, agent.timeline, configuration=lambda: to_plain(agent.options.config))
 
 
 def _node_health(agent: Agent) -> NodeHealth:

@@ -6,7 +6,7 @@ Without --config and --config-dir the command line's old defaults hold (anonymou
 port 10255); with either, the API's. Source: cmd/kubelet/app/server.go.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,14 +14,17 @@ from typing import Any
 
 from kubelet.api.fields import unknown_fields
 from kubelet.config import commandline, document
+from kubelet.config.effects import ineffective
 from kubelet.config.errors import ConfigError
 from kubelet.config.flags import FLAGS, Flag, Kind, KubeletFlags
+from kubelet.config.layout import Layout
 from kubelet.config.types import KubeletConfiguration, to_plain
 from kubelet.config.validation import flag_problems, problems
 from kubelet.version import KUBERNETES_VERSION, PODWRIGHT_VERSION
 
 COMMAND_LINE = "the command line"
-_LEGACY: dict[str, Any] = {
+WRITTEN_TWICE = "is written twice; the last one counts"
+LEGACY: dict[str, Any] = {
     "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
     "authorization": {"mode": "AlwaysAllow"},
     "readOnlyPort": 10255,
@@ -62,42 +65,62 @@ def load(argv: Sequence[str]) -> Options:
         raise PrintAndExit(help_text())
     if values.get("version"):
         raise PrintAndExit(version_text(raw=values["version"] == "raw"))
-    flags = _process_flags(values)
-    warnings = _deprecations(values) if flags.config or flags.config_dir else []
-    given: set[str] = set()
-    files: list[Path] = []
-    plain = to_plain(document.defaulted({} if flags.config else _LEGACY, "defaults"))
-    if flags.config:
-        files.append(Path(flags.config))
-        plain = to_plain(document.defaulted(_file(files[-1], "--config", warnings, given), flags.config))
-    if flags.config_dir:
-        for file in document.dropins(Path(flags.config_dir)):
-            files.append(file)
-            patch = _file(file, "--config-dir", warnings, given)
-            document.defaulted(document.merge_patch({}, patch), str(file))  # its own types, under its own name
-            plain = document.merge_patch(plain, patch)
-        plain = to_plain(document.defaulted(plain, flags.config_dir))
-    config = _with_flags(plain, values, given)
+    flags = of_process(values)
+    warnings = deprecations(values, flags)
+    documents: list[tuple[Path, dict[str, Any]]] = []
+    for file, flag in _files(flags):
+        value = document.read(file, flag)
+        documents.append((file, value))
+        warnings += [f"{file}: {path}: {text}" for path, text in file_warnings(value)]
+        warnings += [f"{file}:{line}: {path}: {WRITTEN_TWICE}" for path, line in Layout(file.read_bytes()).duplicates()]
+    config, given = effective(flags, documents, values)
     found = [*flag_problems(flags), *problems(config)]
     if found:
         raise ConfigError(_origin(flags, found[0][0]), found[0][0], found[0][1])
-    warnings += _gate_warnings(config)
+    warnings += [f"{path}: {text}" for path, text in (*gate_warnings(config), *ineffective(config, flags))]
+    return Options(config, flags, tuple(warnings), given, tuple(file for file, _ in documents))
+
+
+def _files(flags: KubeletFlags) -> Iterator[tuple[Path, str]]:
+    """The configuration files in the order of their precedence, each with the flag that leads to it."""
+    if flags.config:
+        yield Path(flags.config), "--config"
+    if flags.config_dir:
+        yield from ((file, "--config-dir") for file in document.dropins(Path(flags.config_dir)))
+
+
+def effective(
+    flags: KubeletFlags, documents: Sequence[tuple[Path, dict[str, Any]]], values: dict[str, Any]
+) -> tuple[KubeletConfiguration, frozenset[str]]:
+    """The files' and the command line's settings in one, and the top-level fields that they set. Raises ConfigError."""
+    given: set[str] = set()
+    plain = to_plain(document.defaulted({} if flags.config else LEGACY, "defaults"))
+    for number, (file, value) in enumerate(documents):
+        given |= {name for name, member in document.without_zeroes(value, KubeletConfiguration).items()
+                  if member not in (None, {}, [])}
+        if number == 0 and flags.config:
+            plain = to_plain(document.defaulted(value, str(file)))
+        else:
+            document.defaulted(document.merge_patch({}, value), str(file))  # its own types, under its own name
+            plain = document.merge_patch(plain, value)
+    if flags.config_dir:
+        plain = to_plain(document.defaulted(plain, flags.config_dir))
+    config = _with_flags(plain, values, given)
     if flags.seccomp_default:
         config = document.decode({**to_plain(config), "seccompDefault": True}, COMMAND_LINE)
-    return Options(config, flags, tuple(warnings), frozenset(given), tuple(files))
+    return config, frozenset(given)
 
 
-def _file(file: Path, flag: str, warnings: list[str], given: set[str]) -> dict[str, Any]:
-    value = document.read(file, flag)
-    for path, nearest in unknown_fields(value, KubeletConfiguration):
-        hint = f"did you mean {nearest}?" if nearest else "remove it if it is a mistake"
-        warnings.append(f"{file}: {path}: unknown field, ignored; {hint}")
-    given |= {name for name, member in document.without_zeroes(value, KubeletConfiguration).items()
-              if member not in (None, {}, [])}
-    return value
+def file_warnings(value: dict[str, Any]) -> list[tuple[str, str]]:
+    """(path, what to know) of fields that nobody knows."""
+    return [
+        (path, f"unknown field, ignored; {f'did you mean {nearest}?' if nearest else 'remove it if it is a mistake'}")
+        for path, nearest in unknown_fields(value, KubeletConfiguration)
+    ]
 
 
-def _process_flags(values: dict[str, Any]) -> KubeletFlags:
+def of_process(values: dict[str, Any]) -> KubeletFlags:
+    """The flags that are no configuration fields. Raises ConfigError."""
     known = {field.name for field in fields(KubeletFlags)}
     flags = KubeletFlags(**{FLAGS[name].attribute: value for name, value in values.items()
                             if not FLAGS[name].path and FLAGS[name].attribute in known})
@@ -123,12 +146,15 @@ def _with_flags(plain: dict[str, Any], values: dict[str, Any], given: set[str]) 
     return document.decode(plain, COMMAND_LINE)
 
 
-def _deprecations(values: dict[str, Any]) -> list[str]:
+def deprecations(values: dict[str, Any], flags: KubeletFlags) -> list[str]:
     """Said only where a configuration file is in use: without one, flags are all there is."""
+    if not flags.config and not flags.config_dir:
+        return []
     return [f"flag --{name} is deprecated: {FLAGS[name].deprecated}" for name in values if FLAGS[name].deprecated]
 
 
-def _gate_warnings(config: KubeletConfiguration) -> list[str]:
+def gate_warnings(config: KubeletConfiguration) -> list[tuple[str, str]]:
+    """(path, what to know) of feature gates that this version does not have."""
     from difflib import get_close_matches
 
     from kubelet.config import gates
@@ -137,8 +163,8 @@ def _gate_warnings(config: KubeletConfiguration) -> list[str]:
     warnings = []
     for gate in sorted(set(config.feature_gates) - known):
         close = get_close_matches(gate, known, n=1, cutoff=0.7)
-        warnings.append(f"featureGates.{gate}: unknown to Kubernetes {KUBERNETES_VERSION}, ignored"
-                        + (f"; did you mean {close[0]}?" if close else ""))
+        warnings.append((f"featureGates.{gate}", f"unknown to Kubernetes {KUBERNETES_VERSION}, ignored"
+                         + (f"; did you mean {close[0]}?" if close else "")))
     return warnings
 
 

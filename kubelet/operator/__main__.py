@@ -3,6 +3,7 @@
     podwright status | pods [-w] | explain POD | timeline POD [--svg FILE] | gc plan
                                                                                [-o table|json|yaml] [--socket PATH]
     podwright run DIRECTORY
+    podwright config validate | show [--sources] | diff [--running]     [FLAGS OF THE KUBELET]
 
 Exit codes: 0 answered, 1 the agent has no answer (or none runs), 2 wrong usage.
 """
@@ -47,10 +48,25 @@ def parser() -> argparse.ArgumentParser:
     collection = commands.add_parser("gc", help="garbage collection of containers, logs, directories and images")
     collection.add_subparsers(dest="what", required=True, metavar="plan").add_parser(
         "plan", parents=[common], help="what it would remove and keep now, and why; nothing is touched")
+    _add_config(commands, common)
     timeline = commands.add_parser("timeline", parents=[common], help="where a pod's start time went")
     timeline.add_argument("pod", metavar="POD", help="name, namespace/name, UID, or a beginning of the name")
     timeline.add_argument("--svg", metavar="FILE", help="write it as a picture, too (- for standard output)")
     return top
+
+
+def _add_config(commands: Any, common: argparse.ArgumentParser) -> None:
+    config = commands.add_parser("config", help="the kubelet's configuration: its mistakes, its sources, its changes")
+    verbs = config.add_subparsers(dest="verb", required=True, metavar="VERB")
+    more = "and the kubelet's own flags, or a configuration file; by default the file of a kubeadm node"
+    verbs.add_parser("validate", parents=[common], allow_abbrev=False, epilog=more,
+                     help="every mistake with file, line and what to do; needs no running agent")
+    show = verbs.add_parser("show", parents=[common], allow_abbrev=False, epilog=more,
+                            help="the effective configuration, defaults filled in")
+    show.add_argument("--sources", action="store_true", help="each value with the file and line, or flag, that set it")
+    diff = verbs.add_parser("diff", parents=[common], allow_abbrev=False, epilog=more,
+                            help="what differs from the defaults; 1 when something does")
+    diff.add_argument("--running", action="store_true", help="from what the running agent uses, instead")
 
 
 def _positive(text: str) -> float:
@@ -61,8 +77,12 @@ def _positive(text: str) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(argv)
+    options, rest = parser().parse_known_args(argv)
+    if rest and options.command != "config":
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
     try:
+        if options.command == "config":
+            return _config(options, rest)
         if options.command == "run":
             return _run(options.manifests)
         if options.command == "pods" and options.watch:
@@ -76,6 +96,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _config(options: argparse.Namespace, flags: Sequence[str]) -> int:
+    from kubelet.operator.configuration import answer as config_answer
+
+    running = ask(options.socket, "config") if getattr(options, "running", False) else None
+    return config_answer(options.verb, flags, sources=getattr(options, "sources", False), output=options.output,
+                         running=running)
 
 
 def _run(manifests: str) -> int:

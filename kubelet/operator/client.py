@@ -25,7 +25,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def ask(socket_path: str, question: str, pod: str = "", timeout: float = 10.0) -> dict[str, Any]:
-    """The agent's answer to `question` (status, pods, explain, timeline). Raises AskError."""
+    """The agent's answer to `question` (status, pods, explain, timeline, config). Raises AskError."""
     target = f"/v1/{question}?pod={quote(pod, safe='')}" if pod else f"/v1/{question}"
     connection = _UnixConnection(socket_path, timeout)
     try:

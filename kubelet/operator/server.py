@@ -1,6 +1,6 @@
 """The operator's socket: a small HTTP/JSON server on a Unix socket that only root (or the agent's own user) may use.
 
-    GET /v1/status   /v1/pods   /v1/explain?pod=NAME   /v1/timeline?pod=NAME   /v1/gc
+    GET /v1/status   /v1/pods   /v1/explain?pod=NAME   /v1/timeline?pod=NAME   /v1/gc   /v1/config
 
 The file has mode 0600 before it listens, and every connection's peer is checked by SO_PEERCRED besides, so that a
 socket passed on by a careless mount or file descriptor still answers nobody else. Errors are `{"error": "…"}`.
@@ -46,8 +46,11 @@ class OperatorServer:
     """Serves `view` and `timeline` on `path` while `run` runs."""
 
     def __init__(
-        self, path: Path, view: OperatorView, timeline: Timeline, now: Callable[[], float] = time.time
+        self, path: Path, view: OperatorView, timeline: Timeline, now: Callable[[], float] = time.time, *,
+        configuration: Callable[[], dict[str, Any]] = dict,
     ) -> None:
+        """`configuration` answers /v1/config: the effective KubeletConfiguration in JSON's types."""
+        self._configuration = configuration
         self._path, self._view, self._timeline, self._now = path, view, timeline, now
         self.started = asyncio.Event()
         """Set once the socket answers (never, when it could not be made)."""
@@ -75,6 +78,7 @@ class OperatorServer:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[_only_permitted_peers])
         app.router.add_get("/v1/status", self._answer(lambda _: status_answer(self._view, self._now())))
+        app.router.add_get("/v1/config", self._answer(lambda _: self._configuration()))
         app.router.add_get("/v1/pods", self._answer(lambda _: pods_answer(self._view, self._now())))
         app.router.add_get("/v1/explain", self._answer(
             lambda request: explain_answer(self._view, request.query.get("pod", ""), self._now())))

@@ -36,6 +36,7 @@ def server_settings(config: KubeletConfiguration, node_name: str, root_dir: Path
         enable_profiling_handler=config.enable_profiling_handler,
         enable_debug_flags_handler=config.enable_debug_flags_handler,
         enable_system_log_handler=config.enable_system_log_handler,
+        enable_system_log_query=config.enable_system_log_query,
         split_log_streams=enabled("PodLogsQuerySplitStreams", config.feature_gates),
         checkpoints=root_dir / "checkpoints", runtime_request_timeout=int(config.runtime_request_timeout),
     )

@@ -54,6 +54,7 @@ class ServerSettings:
     enable_profiling_handler: bool = True
     enable_debug_flags_handler: bool = True
     enable_system_log_handler: bool = True
+    enable_system_log_query: bool = False
     split_log_streams: bool = False
     log_root: Path = Path("/var/log")
     checkpoints: Path = Path("/var/lib/kubelet/checkpoints")

@@ -114,6 +114,7 @@ async def until_ok(cluster: Cluster, command: list[str]) -> str:
 
 
 async def test_a_node_that_lost_its_certificates_bootstraps_again(bootstrapped: Cluster) -> None:
+    before = await renew_time(bootstrapped)
     process = bootstrapped.agent.processes["kubelet"]
     process.signal(signal.SIGTERM)
     await process.wait(30)
@@ -124,7 +125,6 @@ async def test_a_node_that_lost_its_certificates_bootstraps_again(bootstrapped: 
         bootstraps = [item for item in await requests(client, CLIENT)
                       if item["spec"]["username"] == "system:bootstrap:abcdef"]  # fmt: skip
     assert len(bootstraps) == 2
-    before = await renew_time(bootstrapped)
     await until(lambda: later(bootstrapped, before), 30)
 
 
