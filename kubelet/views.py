@@ -18,7 +18,7 @@ from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Node, Pod, PodStatus
 from kubelet.collection import Prospect
-from kubelet.config import KubeletConfiguration, to_plain
+from kubelet.config import KubeletConfiguration, KubeletFlags, effective_flags, to_plain
 from kubelet.events import LogEventRecorder
 from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
 from kubelet.images.progress import PullProgress
@@ -89,7 +89,7 @@ class AgentView:
 class SettingsView:
     """The server's ConfigView."""
 
-    def __init__(self, config: KubeletConfiguration, flags: object) -> None:
+    def __init__(self, config: KubeletConfiguration, flags: KubeletFlags) -> None:
         self._config, self._flags = config, flags
 
     def configz(self) -> Mapping[str, Any]:
@@ -97,10 +97,7 @@ class SettingsView:
         return {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1"} | plain
 
     def flags(self) -> Mapping[str, str]:
-        import dataclasses
-
-        values = dataclasses.asdict(self._flags)  # type: ignore[call-overload]
-        return {name.replace("_", "-"): str(value) for name, value in sorted(values.items())}
+        return effective_flags(self._config, self._flags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import settings
 
@@ -44,3 +45,8 @@ def pytest_pyfunc_call() -> Generator[None, object, object]:
 def _current_loop() -> asyncio.AbstractEventLoop | None:
     """The policy's loop, without making one."""
     return getattr(getattr(asyncio.get_event_loop_policy(), "_local", None), "_loop", None)
+
+
+# How long an example takes depends on what else the machine does; a hang is what pytest's own timeout is for.
+hypothesis.settings.register_profile("podwright", deadline=None)
+hypothesis.settings.load_profile("podwright")

@@ -6,7 +6,8 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,11 +25,12 @@ from kubelet.logs.reader import LogUnavailableError
 from kubelet.logs.stream import stream_log
 from kubelet.logs.watch import DirectoryWatcher
 from kubelet.metrics import CONTENT_TYPE, KubeletMetrics, expose
-from kubelet.server import debug, node_logs
+from kubelet.server import debug, node_logs, profiles, zpages
 from kubelet.server.cadvisor import CadvisorMetrics
 from kubelet.server.container_logs import NoLogError, container_to_read
-from kubelet.server.health import check_answer, healthz_answer
-from kubelet.server.routes import Handler
+from kubelet.server.health import HealthcheckMetrics, check_answer, healthz_answer
+from kubelet.server.node_log_query import InvalidQueryError, NodeLogQuery, check_query, parse_query, service_logs
+from kubelet.server.routes import ROUTES, Handler
 from kubelet.server.settings import ServerSettings
 from kubelet.server.stats import ResourceMetrics, StatsProvider, newest_sandboxes
 from kubelet.server.streaming import StreamingProxy, forwarded_ports, remote_options
@@ -78,6 +80,7 @@ class Handlers:
         self._streaming = streaming
         self._watcher = watcher or DirectoryWatcher()
         self._started = now()
+        self._slis = HealthcheckMetrics(health.checks)
         self.by_name: dict[Handler, Answer] = {
             Handler.HEALTHZ: self.healthz, Handler.HEALTHZ_CHECK: self.healthz_check, Handler.PODS: self.pods,
             Handler.RUNNING_PODS: self.running_pods, Handler.STATS_SUMMARY: self.stats_summary,
@@ -99,13 +102,16 @@ class Handlers:
 
     async def healthz(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
         status, text = healthz_answer(
-            self._health.checks(), excluded=request.query.getall("exclude", []), verbose="verbose" in request.query)
+            self._slis.observed(self._health.checks()), excluded=request.query.getall("exclude", []),
+            verbose="verbose" in request.query)
         return plain(status, text)
 
     async def healthz_check(self, _: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
-        answer = check_answer(self._health.checks(), values["check"])
+        checks, name = self._health.checks(), values["check"]
+        answer = check_answer(checks, name)
         if answer is None:
             raise HttpError(404, "404 page not found\n")
+        self._slis.observed({name: checks[name]})
         return plain(*answer)
 
     async def pods(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
@@ -157,7 +163,7 @@ class Handlers:
         return _scrape(expose(CadvisorMetrics(stats, self._node.pods(), self._now())))
 
     async def metrics_slis(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
-        return _scrape(expose(debug.HealthcheckMetrics(self._health.checks())))
+        return _scrape(expose(self._slis))
 
     async def container_logs(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
         query = {key: request.query.getall(key) for key in request.query}
@@ -284,8 +290,17 @@ class Handlers:
     async def node_logs(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
         if not self._settings.enable_system_log_handler:
             raise HttpError(405, "logs endpoint is disabled.\n")
+        path = values["*"]
+        query = self._node_log_query(request)
+        if query is not None and path:
+            raise HttpError(406, "path not allowed in query mode\n")
+        if query is not None and query.services:
+            pieces = service_logs(query, self._settings.log_root)
+            return await _send_pieces(request, pieces, gzip=request.headers.get("Accept-Encoding") == "gzip")
+        if query is not None:
+            path = query.files[0].replace("\\", "/")
         try:
-            descriptor = await asyncio.to_thread(node_logs.open_beneath, self._settings.log_root, values["*"])
+            descriptor = await asyncio.to_thread(node_logs.open_beneath, self._settings.log_root, path)
         except node_logs.NoSuchLogError as error:
             raise HttpError(404, "404 page not found\n") from error
         if node_logs.is_directory(descriptor):
@@ -293,13 +308,24 @@ class Handlers:
             return web.Response(text=text, content_type="text/html", charset="utf-8")
         return await _send_file(request, descriptor)
 
+    def _node_log_query(self, request: web.Request) -> NodeLogQuery | None:
+        if not self._settings.enable_system_log_query:
+            return None
+        try:
+            query = parse_query({name: request.query.getall(name) for name in request.query})
+            if query is not None:
+                check_query(query)
+        except InvalidQueryError as error:
+            raise HttpError(error.status, f"{error}\n") from error
+        return query
+
     async def configz(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
         return _json(json.dumps({"kubeletconfig": self._config.configz()}).encode())
 
     async def pprof(self, request: web.Request, values: Mapping[str, str]) -> web.StreamResponse:
         if not self._settings.enable_profiling_handler:
             raise HttpError(405, "profiling endpoint is disabled.\n")
-        text = await debug.profile_page(values["*"], request.query)
+        text = await profiles.profile_page(values["*"], request.query)
         if text is None:
             raise HttpError(404, "Unknown profile\n")
         return plain(200, text)
@@ -314,17 +340,36 @@ class Handlers:
         except ValueError as error:
             raise HttpError(400, str(error)) from error
 
-    async def flagz(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
-        return plain(200, debug.flagz_page(self._config.flags()))
+    async def flagz(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
+        return _zpage(zpages.flagz(request.headers.get("Accept", ""), self._config.flags()))
 
-    async def statusz(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
-        return plain(200, debug.statusz_page(self._started, self._now()))
+    async def statusz(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
+        paths = ("/".join(route.segments) for route in ROUTES)
+        return _zpage(zpages.statusz(request.headers.get("Accept", ""), self._started, self._now(), paths))
 
 
 def pod_list(pods: Sequence[Pod]) -> bytes:
     """A v1 PodList as JSON; the items carry no kind of their own, as in every list of the API."""
     items = b",".join(encode(replace(pod, kind="", api_version="")) for pod in pods)
     return b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[' + items + b"]}\n"
+
+
+def _zpage(page: zpages.Page) -> web.Response:
+    return web.Response(status=page.status, body=page.body.encode(), headers={
+        "Content-Type": page.content_type, "X-Content-Type-Options": "nosniff", **page.headers})
+
+
+async def _send_pieces(request: web.Request, pieces: AsyncGenerator[bytes, None], *, gzip: bool) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/plain;charset=UTF-8"})
+    response.enable_chunked_encoding()
+    if gzip:
+        response.enable_compression(web.ContentCoding.gzip)
+    async with aclosing(pieces):
+        await response.prepare(request)
+        async for piece in pieces:
+            await response.write(piece)
+        await response.write_eof()
+    return response
 
 
 async def _send_file(request: web.Request, descriptor: int) -> web.StreamResponse:

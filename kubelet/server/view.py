@@ -45,7 +45,7 @@ class ConfigView(Protocol):
 
 
 class StatsRuntime(Protocol):
-    """The parts of the CRI that statistics come from (cri.client.RuntimeClient)."""
+    """The parts of the CRI that are asked directly (cri.client.RuntimeClient)."""
 
     async def ListPodSandboxStats(
         self, request: cri.ListPodSandboxStatsRequest, /

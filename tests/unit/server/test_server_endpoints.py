@@ -13,6 +13,7 @@ from cri.errors import UnimplementedError
 from cri.logformat import encode_line
 from kubelet.api.types import ContainerState, ContainerStateWaiting, ContainerStatus, PodStatus
 from kubelet.metrics import KubeletMetrics
+from kubelet.server import profiles
 from kubelet.server.authorization import AlwaysDeny
 from kubelet.server.container_logs import NoLogError, container_to_read
 
@@ -404,9 +405,40 @@ async def test_profiles(serving):
     async with serving() as up:
         assert "goroutine" in (await up.ask("/debug/pprof/"))[1]
         assert "task " in (await up.ask("/debug/pprof/goroutine"))[1]
-        assert "function calls" in (await up.ask("/debug/pprof/profile?seconds=0"))[1]
+        assert "function calls" in (await up.ask("/debug/pprof/profile?seconds=0.02"))[1]
         assert (await up.ask("/debug/pprof/cmdline"))[0] == 200
-        assert (await up.ask("/debug/pprof/heap"))[0] == 404
+        assert await up.ask("/debug/pprof/symbol", "POST") == (200, "num_symbols: 0\n")
+        status, text = await up.ask("/debug/pprof/heap")
+        assert status == 200 and re.search(r"^ +\d+  builtins\.\w+$", text, re.MULTILINE)
+        assert (await up.ask("/debug/pprof/block"))[0] == 404
+        status, text = await up.ask("/debug/pprof/trace?seconds=0.1")
+        assert status == 200
+        assert all(re.fullmatch(r"\S[^\n]* \d+", line) and ";" in line for line in text.splitlines())
+        assert "asyncio.base_events.run_forever;" in text
+
+
+async def test_one_profile_at_a_time(serving):
+    async with serving() as up, asyncio.TaskGroup() as group:
+        first = group.create_task(up.ask("/debug/pprof/trace?seconds=0.3"))
+        while not profiles._profiling.locked():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        assert await up.ask("/debug/pprof/profile?seconds=0.3") == (200, "another profile is being taken\n")
+        assert (await first)[0] == 200
+
+
+async def test_health_checks_are_counted_as_they_are_asked_for(serving, node):
+    async with serving(node) as up:
+        await up.ask("/healthz")
+        node.errors["syncloop"] = "slow"
+        await up.ask("/healthz/syncloop")
+        await up.ask("/healthz/unknown")
+        _, text = await up.ask("/metrics/slis")
+    assert 'kubernetes_healthcheck{name="ping",type="healthz"} 1' in text
+    assert 'kubernetes_healthcheck{name="syncloop",type="healthz"} 0' in text
+    assert 'kubernetes_healthchecks_total{name="syncloop",status="error",type="healthz"} 1' in text
+    assert 'kubernetes_healthchecks_total{name="syncloop",status="success",type="healthz"} 1' in text
+    assert "# TYPE kubernetes_healthchecks_total counter" in text
+    assert "unknown" not in text
 
 
 async def test_a_defect_in_a_handler_is_a_500_without_its_words(serving, node, caplog):
