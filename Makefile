@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CA
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \
-	generate-check bench shimbench builds budgets host-run host-test clean
+	generate-check fuzz bench shimbench builds budgets host-run host-test clean
 
 help:
 	@echo "make run           run the example pods on this machine: engine, network, dockershim and kubelet by themselves"
@@ -19,6 +19,7 @@ help:
 	@echo "make budgets       start-up time and memory of the agents, as SPEC.md promises them"
 	@echo "make bench         side by side with the upstream kubelet on containerd; writes SPEC.md"
 	@echo "make shimbench     the dockershim's verbs, memory and logs beside the bare engine; writes SPEC.md"
+	@echo "make fuzz          what strangers can send, against parsers and server; FUZZ_SECONDS=60 for each target"
 	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
 	@echo "make lint types contracts generate-check    the other checks of CI"
 
@@ -88,6 +89,16 @@ budgets: host-test $(STAMP)
 
 bench: builds
 	@$(BIN)/python -m conformance.bench
+
+FUZZ_SECONDS ?= 60
+FUZZER := $(VENV)/.fuzzer
+
+$(FUZZER): $(STAMP) requirements-fuzz.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
+fuzz: $(FUZZER)
+	@$(BIN)/python -m conformance.fuzz --seconds $(FUZZ_SECONDS)
 
 shimbench: builds
 	@$(BIN)/python -m conformance.shimbench
