@@ -33,8 +33,6 @@ WITHOUT_EFFECT = {
     "memoryManagerPolicy": _NOT_HERE, "memoryReservationPolicy": _NOT_HERE, "memoryThrottlingFactor": _NOT_HERE,
     "memorySwap.swapBehavior": "containers get no swap", "protectKernelDefaults": _NOT_HERE,
     "runOnce": "a mode that is gone; true is refused", "showHiddenMetricsForVersion": "no metric is hidden",
-    "shutdownGracePeriod": _NOT_HERE, "shutdownGracePeriodCriticalPods": _NOT_HERE,
-    "shutdownGracePeriodByPodPriority": _NOT_HERE,
     "streamingConnectionIdleTimeout": _UPSTREAM, "tlsCurvePreferences": _OPENSSL,
     "topologyManagerPolicy": _NOT_HERE, "topologyManagerPolicyOptions": _NOT_HERE, "topologyManagerScope": _NOT_HERE,
     "tracing": _NOT_HERE, "tracing.endpoint": _NOT_HERE, "tracing.samplingRatePerMillion": _NOT_HERE,
