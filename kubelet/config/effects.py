@@ -25,7 +25,6 @@ WITHOUT_EFFECT = {
     "hairpinMode": "the CNI configuration decides", "iptablesDropBit": _UPSTREAM, "iptablesMasqueradeBit": _UPSTREAM,
     "makeIPTablesUtilChains": _PROXY,
     "imagePullCredentialsVerificationPolicy": _NOT_HERE, "preloadedImagesVerificationAllowlist": _NOT_HERE,
-    "kernelMemcgNotification": "memory is measured at intervals",
     "kubeletCgroups": _NOT_HERE, "systemCgroups": _NOT_HERE, "qosReserved": _NOT_HERE,
     "logging.flushFrequency": _LOGS, "logging.vmodule": _GO, "logging.options.text.splitStream": _LOGS,
     "logging.options.text.infoBufferSize": _LOGS, "logging.options.json.splitStream": _LOGS,
