@@ -6,6 +6,9 @@ a device `uplink0` beside it that leads nowhere but keeps the link up and the de
 
 import asyncio
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from types import TracebackType
 from typing import Self
 
@@ -69,6 +72,53 @@ def uplink_commands(address: str, gateway: str) -> list[list[str]]:
         ["ip", "link", "set", "eth0", "up"],
         ["ip", "route", "add", "default", "via", gateway],
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A node as the others of its wire know it: addresses of `eth0`, and its share of the pod network, per family."""
+
+    number: int
+    addresses: Sequence[str]
+    pod_subnets: Sequence[str]
+
+    @property
+    def pairs(self) -> list[tuple[IPv4Interface | IPv6Interface, IPv4Interface | IPv6Interface]]:
+        return [(ip_interface(a), ip_interface(b)) for a, b in zip(self.addresses, self.pod_subnets, strict=True)]
+
+    @property
+    def overlay_mac(self) -> str:
+        return f"02:77:00:00:00:{self.number:02x}"
+
+
+OVERLAY, OVERLAY_MTU = "overlay0", 1450
+"""A VXLAN over IPv4 takes 50 bytes of what Ethernet carries."""
+
+
+def route_commands(peer: Station, action: str = "add") -> list[list[str]]:
+    """Run inside a node: pods of `peer` are reached by its address on the wire."""
+    return [["ip", "route", action, str(subnet), "via", str(address.ip)] for address, subnet in peer.pairs]
+
+
+def overlay_commands(own: Station, peers: Sequence[Station]) -> list[list[str]]:
+    """Run inside a node: pods of `peers` are reached through VXLAN, laid out as flannel does it. Nothing is learnt: the
+    route names a gateway in the overlay, the gateway has a fixed Ethernet address, and that an address on the wire."""
+    address, _ = own.pairs[0]
+    commands = [
+        ["ip", "link", "add", OVERLAY, "address", own.overlay_mac, "type", "vxlan", "id", "77", "dstport", "8472",
+         "local", str(address.ip), "dev", "eth0", "nolearning"],
+        ["ip", "link", "set", OVERLAY, "up", "mtu", str(OVERLAY_MTU)],
+        *(["ip", "address", "add", f"{subnet.network.network_address}/{subnet.max_prefixlen}", "dev", OVERLAY]
+          for _, subnet in own.pairs),
+    ]  # fmt: skip
+    for peer in peers:
+        on_wire, _ = peer.pairs[0]
+        commands.append(["bridge", "fdb", "append", peer.overlay_mac, "dev", OVERLAY, "dst", str(on_wire.ip)])
+        for _, subnet in peer.pairs:
+            gateway = str(subnet.network.network_address)
+            commands.append(["ip", "neigh", "add", gateway, "lladdr", peer.overlay_mac, "dev", OVERLAY])
+            commands.append(["ip", "route", "add", str(subnet), "via", gateway, "dev", OVERLAY, "onlink"])
+    return commands
 
 
 def lonely_commands() -> list[list[str]]:

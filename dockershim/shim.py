@@ -124,7 +124,7 @@ class Dockershim:
         self.disk = DiskUsage(engine, state, self.image_cache, inventory)
         self.stats = Stats(state, inventory, self.disk)
         self.metrics = PodMetrics(state, inventory, self.disk)
-        self.status = StatusReader(state, inventory, checkpoints)
+        self.status = StatusReader(state, inventory, checkpoints, network)
         self.server = CriServer(settings.listen, to_cri_error, observe)
         cri_grpc.add_RuntimeServiceServicer_to_server(RuntimeService(self), self.server.grpc)
         cri_grpc.add_ImageServiceServicer_to_server(ImageService(self), self.server.grpc)

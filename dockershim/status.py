@@ -10,8 +10,10 @@ from cri.v1 import api_pb2 as cri
 from dockershim import sandbox_view
 from dockershim.checkpoints import CheckpointStore
 from dockershim.inventory import Inventory
+from dockershim.network import NetworkError, NetworkPlugin
 from dockershim.ports import EngineState
 from dockershim.records import ContainerRecord, SandboxRecord
+from dockershim.sandbox_run import network_of
 
 
 class StatusReader:
@@ -20,9 +22,11 @@ class StatusReader:
         state: EngineState,
         inventory: Inventory,
         checkpoints: CheckpointStore,
+        network: NetworkPlugin,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._state, self._inventory, self._checkpoints, self._clock_ns = state, inventory, checkpoints, clock_ns
+        self._network = network
 
     async def sandbox(self, sandbox_id: str, verbose: bool) -> cri.PodSandboxStatusResponse:
         self._state.require()
@@ -38,8 +42,18 @@ class StatusReader:
             timestamp=self._clock_ns(),
         )
         if verbose:
-            response.info["info"] = _json({"pid": record.pid, "netns": record.netns})
+            response.info["info"] = _json({"pid": record.pid, "netns": record.netns, **await self._check(record)})
         return response
+
+    async def _check(self, record: SandboxRecord) -> dict[str, object]:
+        """What the network's plugins say of the sandbox now: asked when a person looks, since it runs each of them."""
+        if not record.is_running or not record.has_own_network:
+            return {}
+        try:
+            await self._network.check(network_of(record))
+        except NetworkError as error:
+            return {"networkCheck": str(error)}
+        return {"networkCheck": "ok"}
 
     async def container(self, container_id: str, verbose: bool) -> cri.ContainerStatusResponse:
         self._state.require()

@@ -88,7 +88,9 @@ class CNINetwork:
             for earlier in await self._cached(pod.sandbox_id):
                 if (result := await self._still_stands(pod, earlier)) is not None:
                     return result
-                await self._delete_cached(earlier, pod, self._pins.path(pod.sandbox_id, ""))
+                is_same = earlier.attachment.netns == pod.netns
+                path = self._pins.path(pod.sandbox_id, pod.netns if is_same else "")
+                await self._delete_cached(earlier, pod, path)
             await netns.bring_up_loopback(pod.netns)
             self._pins.hold(pod.sandbox_id, pod.netns)
             record = CachedAttachment(network.name, attachment, network.raw, {}, incomplete=True)
@@ -123,9 +125,12 @@ class CNINetwork:
             self._forget(pod.sandbox_id)
 
     async def check(self, pod: PodNetwork) -> None:
-        """CHECK: raise PluginError when the network of the sandbox is not as it was made."""
+        """CHECK: PluginError when the network of the sandbox is not as it was made, CacheError when nobody knows."""
         async with self._turns.of_sandbox(pod.sandbox_id):
-            for cached in await self._cached(pod.sandbox_id):
+            made = [cached for cached in await self._cached(pod.sandbox_id) if not cached.incomplete]
+            if not made:
+                raise CacheError(f"there is no record of a network that was made for sandbox {pod.sandbox_id!r}")
+            for cached in made:
                 network = self._network_of(cached)
                 await self._chain.check(network, replace(cached.attachment, netns=pod.netns), cached.result)
 

@@ -41,6 +41,10 @@ class Host:
     def run(self, *command):
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
+    def spawn(self, *command):
+        """A daemon in this namespace; `end` ends it."""
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
+
     @property
     def links(self):
         return {link["ifname"] for link in json.loads(self.run("ip", "-j", "link"))} - {"lo"}
@@ -93,10 +97,11 @@ class Host:
         file.chmod(0o755)
         return file
 
-    async def network(self, directory="net.d", **options):
+    async def network(self, directory="net.d", ready=True, **options):
         network = CNINetwork(self.path / directory, [self.path / "bin", PLUGINS], self.path / "cache", **options)
         await network.start()
-        assert (await network.status()).ready, (await network.status()).message
+        if ready:
+            assert (await network.status()).ready, (await network.status()).message
         return network
 
 

@@ -1,6 +1,9 @@
 """Debian's CNI plugins on real network namespaces that each test makes: a "host" and its "pods". Needs root."""
 
 import asyncio
+import functools
+import ipaddress
+import json
 import socket
 from dataclasses import replace
 
@@ -162,21 +165,84 @@ async def test_changed_conflist_is_used_by_the_next_pod(host, pods):
         following.cancel()
 
 
-async def test_stale_udp_connections_of_a_host_port_are_flushed(host, pods):
-    host.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
-    host.configure(host.bridge(), PORTMAP)
+def dual_stack(host):
+    """The bridge with both families, and a host that forwards both; addresses are usable at once."""
+    host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+    host.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.accept_dad=0")
+    routes = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
+    bridge = host.bridge("fd00:88::/64", "10.88.0.0/24", hairpinMode=True)
+    bridge["ipam"]["routes"] = routes
+    host.configure(bridge, PORTMAP)
+
+
+GATEWAYS = ["10.88.0.1", "fd00:88::1"]
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_host_ports_and_hairpin(host, pods, gateway):
+    """From another pod, from the pod itself, and from the node, each by the node's address."""
+    dual_stack(host)
+    network = await host.network()
+    pod, other = pods(port_mappings=(PortMapping("tcp", 80, 18080),)), pods()
+    # The primary address is IPv4's, whatever the order in which plugins name them.
+    assert (await network.set_up(pod)).ips == ("10.88.0.2", "fd00:88::2")
+    await network.set_up(other)
+    family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
+    wildcard = ("::" if ":" in gateway else "0.0.0.0", 80)
+    server = await netns.visit(pod.netns, lambda: socket.create_server(wildcard, family=family))
+    with server:
+        server.settimeout(10)
+        sources = []
+        clients = [await netns.visit(one.netns, lambda: socket.socket(family)) for one in (other, pod)]
+        for client in (*clients, socket.socket(family)):
+            with client:
+                client.settimeout(10)
+                await asyncio.to_thread(client.connect, (gateway, 18080))
+                accepted, source = server.accept()
+                accepted.close()
+                sources.append(source[0])
+    # Who is a neighbour of the pod, or the pod itself, is masqueraded: answers would go past the translation.
+    assert sources == [gateway] * 3
+    ports = [link for link in json.loads(host.run("ip", "-d", "-j", "link")) if link["ifname"].startswith("veth")]
+    assert [port["linkinfo"]["info_slave_data"]["hairpin"] for port in ports] == [True, True]
+    await network.tear_down(pod)
+    await network.tear_down(other)
+    assert host.left == (set(), [], set(), set())
+
+
+async def test_loopback_has_both_families(host, pods):
+    host.configure(host.bridge())
+    network = await host.network()
+    pod = pods()
+    assert "UP" not in in_pod(pod, "ip", "link", "show", "lo")
+    await network.set_up(pod)
+    shown = in_pod(pod, "ip", "-br", "address", "show", "lo")
+    assert "127.0.0.1/8" in shown and "::1/128" in shown
+    for address in ("127.0.0.1", "::1"):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listening = functools.partial(socket.create_server, (address, 0), family=family)
+        with await netns.visit(pod.netns, listening) as server:
+            connecting = functools.partial(socket.create_connection, server.getsockname()[:2], timeout=5)
+            (await netns.visit(pod.netns, connecting)).close()
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_stale_udp_connections_of_a_host_port_are_flushed(host, pods, gateway):
+    dual_stack(host)
     network = await host.network()
     pod = pods(port_mappings=(PortMapping("udp", 53, 15353),))
-    await network.set_up(pod)
-    address = next(iter(await network.addresses(pod)))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.bind(("10.88.0.1", 0))
-        client.sendto(b"x", ("10.88.0.1", 15353))
+    ips = (await network.set_up(pod)).ips
+    address = ips[1] if ":" in gateway else ips[0]
+    family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
+    table = ("conntrack", "-L", "-p", "udp", "-f", "ipv6" if ":" in gateway else "ipv4")
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.bind((gateway, 0))
+        client.sendto(b"x", (gateway, 15353))
         client.sendto(b"x", (address, 9))
-        listed = host.run("conntrack", "-L", "-p", "udp")
-        assert "dport=15353" in listed
+        listed = host.run(*table)
+        assert "dport=15353" in listed and f"src={address}" in listed
         await network.tear_down(pod)
-        listed = host.run("conntrack", "-L", "-p", "udp")
+        listed = host.run(*table)
         assert "dport=15353" not in listed
         assert "dport=9 " in listed
 
@@ -193,6 +259,7 @@ TOPOLOGIES = {
         {"type": "bridge", "bridge": "pwbr0", "ipam": ipam},
         {"type": "bandwidth", "capabilities": {"bandwidth": True}},
     ],
+    "sbr": lambda ipam: [{"type": "bridge", "bridge": "pwbr0", "isGateway": True, "ipam": ipam}, {"type": "sbr"}],
     "static": lambda _ipam: [
         {
             "type": "bridge",
@@ -220,7 +287,11 @@ async def test_each_plugin_gives_and_takes(host, pods, topology):
         assert "mtu 1400" in in_pod(pod, "ip", "link", "show", "eth0")
     if topology == "bandwidth":
         assert "tbf" in host.run("tc", "qdisc")
-    await network.check(pod)
+    if topology == "sbr":
+        assert "from 10.88.0.2 lookup 100" in in_pod(pod, "ip", "rule")
+        assert "10.88.0.0/24" in in_pod(pod, "ip", "route", "show", "table", "100")
+    else:  # sbr moves away a route that bridge then looks for
+        await network.check(pod)
     await network.tear_down(pod)
     assert (host.links - {"pwbr0"}, host.leases, host.records) == (before, set(), set())
 
@@ -235,3 +306,48 @@ async def test_host_device_is_given_back(host, pods):
     assert host.links == {"nic1"}
     await network.tear_down(pod)
     assert host.links == {"nic0", "nic1"}
+
+
+async def test_dhcp_leases_are_taken_and_given_back(host, pods):
+    """Of a server on the bridge, by the plugin's daemon."""
+    host.run("ip", "link", "add", "pwbr0", "type", "bridge")
+    host.run("ip", "address", "add", "10.88.0.1/24", "dev", "pwbr0")
+    host.run("ip", "link", "set", "pwbr0", "up")
+    leases, daemon_socket = host.path / "leases", host.path / "dhcp.sock"
+    leases.touch()
+    (host.path / "udhcpd.conf").write_text(
+        f"start 10.88.0.100\nend 10.88.0.120\ninterface pwbr0\nlease_file {leases}\npidfile {host.path}/pid\n"
+        "option subnet 255.255.255.0\noption router 10.88.0.1\n"
+    )
+    daemons = [
+        host.spawn("busybox", "udhcpd", "-f", "-a", "50", str(host.path / "udhcpd.conf")),
+        host.spawn("/usr/lib/cni/dhcp", "daemon", "-socketpath", str(daemon_socket)),
+    ]
+    try:
+        async with asyncio.timeout(20):
+            while not daemon_socket.exists():  # noqa: ASYNC110 (made by another process)
+                await asyncio.sleep(0.02)
+        ipam = {"type": "dhcp", "daemonSocketPath": str(daemon_socket)}
+        host.configure({"type": "bridge", "bridge": "pwbr0", "ipam": ipam})
+        network = await host.network()
+        pod = pods()
+        (address,) = (await network.set_up(pod)).ips
+        assert ipaddress.ip_address("10.88.0.100") <= ipaddress.ip_address(address)
+        assert f"{address}/24" in in_pod(pod, "ip", "address", "show", "eth0")
+        assert "default via 10.88.0.1" in in_pod(pod, "ip", "route")
+        await network.check(pod)
+        await network.tear_down(pod)
+        assert host.left == (set(), [], set(), set())
+    finally:
+        for daemon in daemons:
+            end(daemon)
+
+
+async def test_loopback_as_a_plugin_of_the_chain(host, pods):
+    """Needless, since `lo` is always up, and found in configurations all the same."""
+    host.configure(host.bridge(), {"type": "loopback"})
+    network = await host.network()
+    pod = pods()
+    assert (await network.set_up(pod)).ips[-1] == "10.88.0.2"
+    await network.tear_down(pod)
+    assert host.left == (set(), [], set(), set())

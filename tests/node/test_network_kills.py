@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from network_host import PLUGINS, PORTMAP, Host, Pods, end
 
-from dockershim.network import PodNetwork, PortMapping, orphans
+from dockershim.network import NetworkError, PodNetwork, PortMapping, orphans
 
 CLEAN = (set(), [], set(), set())
 CROWD = 16
@@ -169,6 +169,8 @@ async def test_tear_down_with_what_is_left(host: Host, pods: Pods, lost: str) ->
         network._pins.release(sandbox_id)  # as its end does
     if lost != "the namespace":
         shutil.rmtree(host.path / "cache")
+        with pytest.raises(NetworkError, match="there is no record"):
+            await network.check(pod)
     if lost != "the cache":
         end(pods.processes[0])
         pod = replace(pod, netns="")

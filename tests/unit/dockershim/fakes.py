@@ -46,6 +46,10 @@ class MemoryNetwork:
     async def status(self) -> NetworkStatus:
         return NetworkStatus(True)
 
+    async def check(self, pod: PodNetwork) -> None:
+        if pod.sandbox_id not in self.attached:
+            raise NetworkError("no address")
+
     async def addresses(self, pod: PodNetwork) -> tuple[str, ...]:
         if pod.netns:
             self.held.add(pod.sandbox_id)

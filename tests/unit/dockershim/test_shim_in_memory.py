@@ -38,6 +38,16 @@ async def test_run_and_remove(world: ShimInMemory) -> None:
     assert world.engine.containers == {} and world.logs.followed == {}
 
 
+async def test_who_looks_closely_is_told_of_the_network(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=True)
+    assert '"networkCheck":"ok"' in (await world.runtime.PodSandboxStatus(request)).info["info"]
+    del world.network.attached[sandbox_id]
+    assert '"networkCheck":"no address"' in (await world.runtime.PodSandboxStatus(request)).info["info"]
+    request.verbose = False
+    assert not (await world.runtime.PodSandboxStatus(request)).info
+
+
 async def test_a_network_that_fails_leaves_nothing(world: ShimInMemory) -> None:
     world.network.broken = NetworkNotReadyError("cni config uninitialized")
     with pytest.raises(errors.FailedPreconditionError, match="cni config uninitialized"):
