@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CA
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \
-	generate-check fuzz bench shimbench builds budgets host-run host-test clean
+	generate-check fuzz bench shimbench builds budgets soak host-run host-test clean
 
 help:
 	@echo "make run           run the example pods on this machine: engine, network, dockershim and kubelet by themselves"
@@ -21,6 +21,7 @@ help:
 	@echo "make shimbench     the dockershim's verbs, memory and logs beside the bare engine; writes SPEC.md"
 	@echo "make fuzz          what strangers can send, against parsers and server; FUZZ_SECONDS=60 for each target"
 	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
+	@echo "make soak          random churn on a real node, and then no trace; SOAK='--minutes 30 --seed 7' says how"
 	@echo "make lint types contracts generate-check    the other checks of CI"
 
 host-run:
@@ -102,6 +103,9 @@ fuzz: $(FUZZER)
 
 shimbench: builds
 	@$(BIN)/python -m conformance.shimbench
+
+soak: builds
+	@$(BIN)/python -m conformance.soak $(SOAK)
 
 # make conformance FOCUS='Probing container': upstream's node suite; a regular expression of spec names.
 conformance: host-test $(STAMP)

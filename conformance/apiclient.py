@@ -71,6 +71,9 @@ class ApiClient:
     async def create(self, path: str, body: Json) -> Json:
         return await self._request("POST", path, body)
 
+    async def patch(self, path: str, body: Json, content_type: str = "application/merge-patch+json") -> Json:
+        return await self._request("PATCH", path, body, content_type=content_type)
+
     async def delete(self, path: str, body: Json | None = None) -> Json:
         return await self._request("DELETE", path, body)
 
@@ -104,9 +107,13 @@ class ApiClient:
         return self._session
 
     async def _request(
-        self, method: str, path: str, body: Json | None = None, params: dict[str, str] | None = None
+        self, method: str, path: str, body: Json | None = None, params: dict[str, str] | None = None,
+        content_type: str = "application/json",
     ) -> Json:
-        async with self._open.request(method, f"{self._server}{path}", json=body, params=params) as response:
+        headers = {"Content-Type": content_type}
+        async with self._open.request(
+            method, f"{self._server}{path}", json=body, params=params, headers=headers
+        ) as response:
             answer: Json = await response.json(content_type=None)
             if response.status >= 400:
                 raise ApiError(response.status, str(answer.get("message", answer)))

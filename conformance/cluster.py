@@ -54,6 +54,7 @@ class Cluster:
         node_agent: str | None = "podwright",
         *,
         engine: str = "20.10",
+        engine_args: Sequence[str] = (),
         multi_node: bool = False,
         detached: bool = False,
         cluster_dns: bool = True,
@@ -65,6 +66,7 @@ class Cluster:
         self.agents: dict[str, NodeAgent] = {}
         self._kind = node_agent
         self._engine = engine
+        self._engine_args = engine_args
         self._wire = Wire() if multi_node else None
         self._detached = detached
         self._cluster_dns = cluster_dns
@@ -126,6 +128,7 @@ class Cluster:
             self._engine if agent and agent.runtime == "docker" else None,
             wire=self._wire,
             host_link=True,
+            engine_args=self._engine_args,
             detached=self._detached,
             shared=[builds.cache_dir()],
         )

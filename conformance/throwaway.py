@@ -94,6 +94,8 @@ class NodeProcess:
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+        if number is signal.SIGCONT:
+            self._popen.send_signal(number)  # nsenter stops with its child, and does not go on by itself
 
     def terminate(self) -> None:
         self.signal(signal.SIGTERM)

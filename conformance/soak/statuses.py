@@ -1,0 +1,123 @@
+"""What must hold of every status that the API server is told, seen by a watch over the whole run. Pure.
+
+`StatusRules.observe` takes each version of each pod in order and returns what is wrong with it in the light of the
+versions before: a phase that goes back, a restart count that falls, a container that lives again, a condition that
+contradicts the containers. A watch that was interrupted may miss versions; no rule needs them all.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+_TERMINAL = ("Succeeded", "Failed")
+_LISTS = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+
+
+@dataclass(slots=True)
+class _Container:
+    restarts: int = 0
+    id: str = ""
+    ended: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Seen:
+    phase: str = ""
+    start_time: str = ""
+    deleting: bool = False
+    containers: dict[str, _Container] = field(default_factory=dict)
+
+
+class StatusRules:
+    """Keeps what was seen of each pod UID."""
+
+    def __init__(self) -> None:
+        self._pods: dict[str, _Seen] = {}
+
+    def observe(self, pod: Json) -> list[str]:
+        """What is wrong with this version of a pod, as sentences that begin with its name and UID."""
+        metadata, status = pod["metadata"], pod.get("status", {})
+        seen = self._pods.setdefault(metadata["uid"], _Seen())
+        who = f"{metadata['name']} ({metadata['uid']}, version {metadata.get('resourceVersion', '?')})"
+        return [f"{who}: {problem}" for problem in (*_of_phase(seen, metadata, status), *_of_containers(seen, status),
+                                                    *_of_conditions(pod, status))]
+
+    def forget(self, uid: str) -> None:
+        self._pods.pop(uid, None)
+
+
+def _of_phase(seen: _Seen, metadata: Json, status: Json) -> Iterator[str]:
+    phase = status.get("phase", "")
+    if seen.phase in _TERMINAL and phase != seen.phase:
+        yield f"phase went from {seen.phase} back to {phase or 'nothing'}"
+    if seen.phase == "Running" and phase == "Pending" and not _initializes(status):
+        yield "phase went from Running back to Pending"
+    if phase in _TERMINAL:
+        alive = [each["name"] for each in all_statuses(status) if "running" in each.get("state", {})]
+        if alive:
+            yield f"phase is {phase}, and these containers are said to run: {', '.join(alive)}"
+    start = status.get("startTime") or ""
+    if seen.start_time and start != seen.start_time:
+        yield f"startTime changed from {seen.start_time} to {start or 'nothing'}"
+    if seen.deleting and not metadata.get("deletionTimestamp"):
+        yield "the deletionTimestamp has gone"
+    seen.phase, seen.start_time = phase or seen.phase, start or seen.start_time
+    seen.deleting = bool(metadata.get("deletionTimestamp"))
+
+
+def _initializes(status: Json) -> bool:
+    """Init containers run again in a new sandbox, and until then the pod is Pending again, as upstream has it."""
+    return any("terminated" not in each.get("state", {}) for each in status.get("initContainerStatuses") or [])
+
+
+def _of_containers(seen: _Seen, status: Json) -> Iterator[str]:
+    for each in all_statuses(status):
+        name, restarts, container_id = each["name"], each.get("restartCount", 0), each.get("containerID", "")
+        before = seen.containers.setdefault(name, _Container())
+        if restarts < before.restarts:
+            yield f"restartCount of {name} fell from {before.restarts} to {restarts}"
+        state = each.get("state", {})
+        if "running" in state and container_id in before.ended:
+            yield f"container {name} runs again under the id of one that ended ({container_id})"
+        if container_id and before.id and container_id != before.id and restarts == before.restarts:
+            yield f"container {name} has another id ({before.id}, now {container_id}) and still restartCount {restarts}"
+        if len(state) > 1:
+            yield f"container {name} is in several states at once: {', '.join(sorted(state))}"
+        if each.get("ready") and "running" not in state and not _ended_well(state):
+            yield f"container {name} is ready without running: {state}"
+        if "terminated" in state and container_id:
+            before.ended.add(container_id)
+        before.restarts, before.id = max(restarts, before.restarts), container_id or before.id
+
+
+def _ended_well(state: Json) -> bool:
+    """An init container counts as ready once it has ended with 0."""
+    return "terminated" in state and state["terminated"].get("exitCode") == 0
+
+
+def _of_conditions(pod: Json, status: Json) -> Iterator[str]:
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or []}
+    unready = [each["name"] for each in status.get("containerStatuses") or [] if not each.get("ready")]
+    if conditions.get("ContainersReady") == "True" and unready and status.get("phase") == "Running":
+        yield f"ContainersReady is True, and these are not ready: {', '.join(unready)}"
+    if conditions.get("Ready") == "True" and conditions.get("ContainersReady") != "True":
+        yield "Ready is True without ContainersReady"
+    if status.get("phase") in _TERMINAL and conditions.get("Ready") == "True":
+        yield f"Ready is True in phase {status['phase']}"
+    observed, generation = status.get("observedGeneration", 0), pod["metadata"].get("generation", 0)
+    if generation and observed > generation:
+        yield f"observedGeneration {observed} is ahead of the generation, {generation}"
+
+
+def all_statuses(status: Json) -> Iterator[Json]:
+    """The statuses of containers of every kind."""
+    for name in _LISTS:
+        yield from status.get(name) or []
+
+
+def runtime_uid(pod: Json) -> str:
+    """The UID by which the node knows the pod: a mirror's is that of the static pod behind it."""
+    annotations = pod["metadata"].get("annotations") or {}
+    return str(annotations.get("kubernetes.io/config.hash") or pod["metadata"]["uid"])

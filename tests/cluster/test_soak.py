@@ -1,0 +1,37 @@
+"""Minutes of random churn on a real node end without a trace and without a wrong word: see conformance/soak.
+
+$PODWRIGHT_SOAK_MINUTES is its length, by default one minute, and five where $CI is set. $PODWRIGHT_SOAK_SEED repeats
+a run. What was done and the daemons' logs are kept when something is wrong, and the message says where.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from conformance.soak.__main__ import soak
+from conformance.soak.plan import Verb, make_plan
+from conformance.throwaway import state_dir
+
+MINUTES = float(os.environ.get("PODWRIGHT_SOAK_MINUTES") or (5 if os.environ.get("CI") else 1))
+MOST_SETTLING_SECONDS = 900
+
+
+@pytest.mark.timeout(MINUTES * 60 + MOST_SETTLING_SECONDS)
+async def test_a_soak_leaves_nothing_and_tells_nothing_wrong() -> None:
+    seed = int(os.environ.get("PODWRIGHT_SOAK_SEED") or time.time())
+    plan = make_plan(seed, MINUTES * 60)
+    log = state_dir() / f"soak-{seed}.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    verdict = await soak("soak-test", plan, log)
+    print(f"seed {seed}: {verdict.acts} acts in {verdict.seconds:.0f} s, {verdict.versions} versions of pods seen")
+    assert not verdict.violations, "\n".join([f"seed {seed}, {log}:", *verdict.violations])
+    assert verdict.acts == sum(step.verb is not Verb.QUIET for step in plan)
+    _remove(log)
+
+
+def _remove(log: Path) -> None:
+    log.unlink()
+    shutil.rmtree(log.with_suffix(""))
