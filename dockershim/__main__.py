@@ -122,7 +122,9 @@ async def _serve(flags: Flags, listen: str, inherited: socket.socket | None) -> 
     root = Path(flags.root_directory)
     await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True, mode=0o700)
     plugins = [Path(part) for part in flags.cni_bin_dir.split(",") if part]
-    network = CNINetwork(Path(flags.cni_conf_dir), plugins, Path(flags.cni_cache_dir))
+    network = CNINetwork(
+        Path(flags.cni_conf_dir), plugins, Path(flags.cni_cache_dir), pins_dir=root / "netns"
+    )
     if flags.pod_cidr:
         network.set_pod_cidr(flags.pod_cidr)
     settings = Settings(

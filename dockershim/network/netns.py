@@ -8,11 +8,13 @@ A socket made in a namespace stays in it, so the visit lasts no longer than maki
 import asyncio
 import ctypes
 import fcntl
+import logging
 import os
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import TypeVar
 
 from dockershim.network import netlink
@@ -20,7 +22,11 @@ from dockershim.network.errors import NamespaceError
 
 _T = TypeVar("_T")
 
+logger = logging.getLogger(__name__)
+
 _CLONE_NEWNET = 0x40000000
+_MS_BIND, _MNT_DETACH = 0x1000, 2
+_NS_GET_NSTYPE = 0xB703
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 0x1
@@ -29,20 +35,24 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NamespacePins:
-    """Keeps the network namespaces of sandboxes alive for their DEL, by an open descriptor each.
+    """Keeps the network namespaces of sandboxes alive for their DEL: each is mounted on a file of `directory`.
 
-    When a pause process dies by itself, its namespace would go with it, and plugins cannot take down everything
-    without it (`bridge` 1.1 leaves its masquerading rules behind). Nothing is mounted, so nothing can be left behind.
+    When a pause process dies, its namespace would go with it, and plugins cannot take down everything without it
+    (`bridge` leaves its masquerading rules behind, which then apply to the next pod of that address). A descriptor
+    alone would do for as long as we live; the mount also outlives our being killed, as when the machine's services
+    end one after the other. It goes with its sandbox, and after a crash by `keep_only`; a reboot leaves an empty file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
+        """Without a directory, by descriptors alone."""
+        self._directory = directory
         self._held: dict[str, int] = {}
 
     def hold(self, sandbox_id: str, path: str) -> None:
         """Idempotent, and quiet when the namespace has gone already. A new namespace replaces the one held."""
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        fd = _open(path) if path else None
+        if fd is None:
+            self._hold_again(sandbox_id)
             return
         held = self._held.get(sandbox_id)
         if held is not None and os.path.sameopenfile(held, fd):
@@ -50,9 +60,11 @@ class NamespacePins:
             return
         self.release(sandbox_id)
         self._held[sandbox_id] = fd
+        self._mount(sandbox_id, fd)
 
     def path(self, sandbox_id: str, path: str) -> str:
         """One to the namespace held, however its processes fare; else `path` if that leads to one, or empty."""
+        self._hold_again(sandbox_id)
         held = self._held.get(sandbox_id)
         if held is not None:
             return f"/proc/{os.getpid()}/fd/{held}"
@@ -62,6 +74,65 @@ class NamespacePins:
         fd = self._held.pop(sandbox_id, None)
         if fd is not None:
             os.close(fd)
+        if self._directory is not None:
+            _unmount(self._directory / sandbox_id)
+
+    def keep_only(self, sandbox_ids: Collection[str]) -> None:
+        """Let go of what was left mounted for sandboxes that are no more."""
+        if self._directory is None or not self._directory.is_dir():
+            return
+        for entry in self._directory.iterdir():
+            if entry.name not in sandbox_ids:
+                self.release(entry.name)
+
+    def _hold_again(self, sandbox_id: str) -> None:
+        """Take over what a process before us mounted."""
+        if self._directory is None or sandbox_id in self._held:
+            return
+        mounted = self._directory / sandbox_id
+        fd = _open(str(mounted)) if mounted.exists() else None
+        if fd is not None and _is_namespace(fd):
+            self._held[sandbox_id] = fd
+        elif fd is not None:
+            os.close(fd)
+
+    def _mount(self, sandbox_id: str, fd: int) -> None:
+        if self._directory is None:
+            return
+        target = self._directory / sandbox_id
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target.touch(mode=0o400)
+            _call(_libc.mount, f"/proc/self/fd/{fd}".encode(), bytes(target), None, _MS_BIND, None)
+        except OSError as error:
+            logger.warning("network namespace is held by this process alone sandbox=%s error=%s", sandbox_id, error)
+
+
+def _open(path: str) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _is_namespace(fd: int) -> bool:
+    """Whether the file is a network namespace, not the empty file that one was mounted on before a reboot."""
+    try:
+        return fcntl.ioctl(fd, _NS_GET_NSTYPE) == _CLONE_NEWNET
+    except OSError:
+        return False
+
+
+def _unmount(target: Path) -> None:
+    while target.exists():
+        if _libc.umount2(bytes(target), _MNT_DETACH) != 0:  # not mounted (any more)
+            target.unlink(missing_ok=True)
+
+
+def _call(function: Callable[..., int], *arguments: object) -> None:
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 async def bring_up_loopback(netns: str) -> None:

@@ -50,7 +50,9 @@ class CNINetwork:
         *,
         deadline_seconds: float = PLUGIN_DEADLINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        pins_dir: Path | None = None,
     ) -> None:
+        """Network namespaces are held in `pins_dir`, over our own end as well; without it, for as long as we live."""
         self._chain = PluginChain(bin_dirs, deadline_seconds)
         self._cache = ResultCache(cache_dir)
         self._network = ConfiguredNetwork(conf_dir, self._chain, clock)
@@ -58,7 +60,7 @@ class CNINetwork:
         """Sandboxes whose set-up began in this process and that have not been torn down."""
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
-        self._pins = netns.NamespacePins()
+        self._pins = netns.NamespacePins(pins_dir)
         self._turns = Turns()
 
     async def start(self) -> None:
@@ -171,6 +173,7 @@ class CNINetwork:
             except NetworkError as error:
                 is_clean = False
                 logger.warning("leaked network attachment stays sandbox=%s error=%s", sandbox_id, error)
+        self._pins.keep_only(live | self._begun | self._turns.sandboxes)
         return await self._tell_plugins(live) and is_clean
 
     async def _tell_plugins(self, live: frozenset[str]) -> bool:

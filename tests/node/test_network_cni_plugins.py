@@ -72,6 +72,38 @@ async def test_tear_down_when_the_pause_process_is_gone(host, pods):
     assert (host.links, host.rules, host.leases, host.records) == ({"pwbr0"}, [], set(), set())
 
 
+async def test_tear_down_when_both_the_pause_process_and_the_process_before_us_are_gone(host, pods):
+    """As when a machine's engine and dockershim are killed: whoever comes next still has the namespace for DEL."""
+    host.configure(host.bridge(), PORTMAP)
+    pins = host.path / "netns"
+    before = await host.network(pins_dir=pins)
+    pod, kept, forgotten = pods(port_mappings=(PortMapping("tcp", 80, 18080),)), pods(), pods()
+    for each in (pod, kept, forgotten):
+        await before.set_up(each)
+    for sandbox_id in (pod.sandbox_id, kept.sandbox_id, forgotten.sandbox_id):
+        os.close(before._pins._held.pop(sandbox_id))  # as its end does
+    end(pods.processes[0])
+    end(pods.processes[2])
+    after = await host.network(pins_dir=pins)
+    await after.tear_down(replace(pod, netns=""))
+    await after.collect_garbage({kept.sandbox_id})
+    assert {entry.name for entry in pins.iterdir()} == {kept.sandbox_id}
+    await after.tear_down(kept)
+    assert (host.rules, host.leases, host.records, list(pins.iterdir())) == ([], set(), set(), [])
+    assert str(pins) not in Path("/proc/self/mounts").read_text()
+
+
+async def test_an_empty_file_in_place_of_a_namespace_is_none(host, pods):
+    """What a reboot leaves."""
+    pins = host.path / "netns"
+    pins.mkdir()
+    (pins / "gone").touch()
+    held = netns.NamespacePins(pins)
+    assert held.path("gone", "") == ""
+    held.keep_only(())
+    assert list(pins.iterdir()) == []
+
+
 async def test_tear_down_by_a_new_process_without_namespace_after_the_configuration_changed(host, pods):
     host.configure(host.bridge(ipMasq=False), PORTMAP)
     network = await host.network()
