@@ -131,8 +131,13 @@ class StatusManager:
         entry = self._entries.get(pod_uid(pod))
         if entry is not None:
             return entry.status
-        mirror = self._pods.mirror_of(pod)
-        return normalized(pod, mirror.status if mirror and is_of_version(mirror, pod) else pod.status)
+        mirror = self._mirror_of(pod)
+        return normalized(pod, mirror.status if mirror else pod.status)
+
+    def _mirror_of(self, static: Pod) -> Pod | None:
+        """Its mirror, once there is one of this very version: an older one shows a pod that is no more."""
+        mirror = self._pods.mirror_of(static)
+        return mirror if mirror is not None and is_of_version(mirror, static) else None
 
     def set(self, pod: Pod, status: PodStatus) -> bool:
         """Take a new status; True if it says anything new. Refused if it would revive what has ended for good."""
@@ -350,7 +355,7 @@ class StatusManager:
     def _listed(self, uid: PodUID, entry: _Entry) -> Pod | None:
         """The pod, or a static pod's mirror, as the API server's watch last told it; None for no mirror."""
         pod = self._pods.get(uid) or entry.pod
-        return self._pods.mirror_of(pod) if is_static(pod) else pod
+        return self._mirror_of(pod) if is_static(pod) else pod
 
     def _deletable(self, entry: _Entry) -> bool:
         """Being deleted, over, and the API server knows that it is over."""

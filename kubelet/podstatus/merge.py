@@ -94,6 +94,8 @@ def merged(pod: Pod, api: PodStatus, new: PodStatus, *, could_run: bool, now: fl
         extended_resource_claim_status=api.extended_resource_claim_status,
         node_allocatable_resource_claim_statuses=api.node_allocatable_resource_claim_statuses,
         nominated_node_name=api.nominated_node_name, resize=api.resize,
+        # An agent that has just started meets its static pods before their mirrors, which know when they began.
+        start_time=api.start_time if is_static(pod) and api.start_time else new.start_time,
     )
     if ends and could_run:
         result = msgspec.structs.replace(result, phase=api.phase, reason=api.reason, message=api.message)

@@ -41,7 +41,7 @@ def pod(
         metadata=ObjectMeta(
             name="p", namespace="ns", uid="u1", generation=generation,
             deletion_timestamp=NOW_TEXT if deleted else "",
-            annotations={"kubernetes.io/config.source": "file"} if static else {},
+            annotations={"kubernetes.io/config.source": "file", "kubernetes.io/config.hash": "u1"} if static else {},
         ),
         spec=PodSpec(containers=containers or (container(),), init_containers=init, restart_policy=policy, **spec),
         status=status or PodStatus(phase="Pending"),

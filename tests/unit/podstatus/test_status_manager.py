@@ -8,6 +8,7 @@ import pytest
 from podstatus_builders import NOW, condition, container, exited, generate, pod, running, runtime
 from podstatus_fakes import FakePodServer
 
+from kubelet.api.meta import format_time
 from kubelet.api.types import ObjectMeta, PodCondition, PodStatus
 from kubelet.apiclient import ConflictError, ServerError, UnreachableError
 from kubelet.podmanager import PodManager
@@ -262,11 +263,43 @@ async def test_others_conditions_survive():
         assert condition(world.server.only().status, "Ready")[0] == "False"
 
 
-def mirror_of(static, uid="m1"):
-    return msgspec.structs.replace(static, metadata=msgspec.structs.replace(
+def mirror_of(static, uid="m1", version=None, **changes):
+    """`version`: the hash of the static pod's version that it was made from, the present one by default."""
+    shown = version or static.metadata.annotations.get("kubernetes.io/config.hash", "")
+    return msgspec.structs.replace(static, **changes, metadata=msgspec.structs.replace(
         static.metadata, uid=uid,
-        annotations={"kubernetes.io/config.mirror": "u1", "kubernetes.io/config.source": "file"},
+        annotations={"kubernetes.io/config.mirror": shown, "kubernetes.io/config.source": "file"},
     ))
+
+
+async def test_a_mirror_of_an_older_version_is_not_told_of_the_new_one():
+    """An edited manifest is a new pod of the old name: until its mirror is made, the old one shows what was."""
+    static = pod(static=True)
+    world = World()
+    world.pods.put(static)
+    world.put(mirror_of(static, version="older", status=generate(pod(), runtime(running()), now=NOW - 900)))
+    async with world.running():
+        world.manager.set(static, generate(static, runtime(), world.manager.previous(static), now=NOW))
+        await world.settle(60)
+        assert not world.server.calls
+        assert world.manager.get("u1").start_time == format_time(NOW)
+        world.server.pods.clear()
+        world.put(mirror_of(static, "m2"))
+        world.manager.pod_changed(world.pods.mirror_of(static))
+        await world.settle()
+        assert world.server.bodies[-1]["metadata"]["uid"] == "m2"
+
+
+async def test_a_mirror_knows_better_than_a_new_agent_when_its_static_pod_began():
+    static = pod(static=True)
+    world = World()
+    world.pods.put(static)
+    async with world.running():
+        world.manager.set(static, generate(static, runtime(), now=NOW))
+        world.put(mirror_of(static, status=generate(pod(), runtime(running()), now=NOW - 900)))
+        world.manager.pod_changed(world.pods.mirror_of(static))
+        await world.settle()
+        assert world.server.only().status.start_time == format_time(NOW - 900)
 
 
 async def test_a_static_pods_status_goes_to_its_mirror_once_there_is_one():
