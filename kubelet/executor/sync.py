@@ -11,6 +11,7 @@ what a pod can observe, since list order only promises that a postStart is over 
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,6 +25,7 @@ from kubelet.api.types import Pod
 from kubelet.containerspec import ContainerConfigError
 from kubelet.events import EventRecorder
 from kubelet.executor.kill import Killer, KillError
+from kubelet.executor.sandboxbackoff import Delay, SandboxBackoff
 from kubelet.executor.start import (
     ContainerToStart,
     CrashBackoff,
@@ -72,7 +74,14 @@ class SyncOutcome:
         self.reasons[name] = (error.reason, error.message)
         self.errors.append(f'failed to "StartContainer" for "{name}" with {error.reason}: "{error.message}"')
         if error.retry_at is not None:
-            self.retry_at = error.retry_at if self.retry_at is None else min(self.retry_at, error.retry_at)
+            self._retry_at(error.retry_at)
+
+    def sandbox_failed(self, delay: Delay) -> None:
+        self.errors.append(delay.error)
+        self._retry_at(delay.until)
+
+    def _retry_at(self, moment: float) -> None:
+        self.retry_at = moment if self.retry_at is None else min(self.retry_at, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +93,23 @@ class _Request:
 
 
 class SandboxFailedError(Exception):
-    """The pod has no sandbox to start containers in; the text is the event's."""
+    """The pod has no sandbox to start containers in."""
+
+    def __init__(self, delay: Delay) -> None:
+        super().__init__(delay.error)
+        self.delay = delay
 
 
 class PodExecutor:
     def __init__(
         self, runtime: RuntimeClient, sandboxes: SandboxConfigs, images: Images, starter: Starter, killer: Killer,
         crash_backoff: CrashBackoff, recorder: EventRecorder, timeline: Timeline,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runtime, self._sandboxes, self._images = runtime, sandboxes, images
         self._starter, self._killer, self._crash_backoff = starter, killer, crash_backoff
         self._recorder, self._timeline = recorder, timeline
+        self._sandbox_backoff = SandboxBackoff(clock)
 
     async def carry_out(
         self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, interrupt: Interrupt
@@ -122,11 +137,14 @@ class PodExecutor:
         if actions.create_sandbox:
             await self._purge_init_containers(pod, runtime)
         interrupt.check()
+        if actions.create_sandbox and (delay := self._sandbox_backoff.delay(pod_uid(pod))):
+            outcome.sandbox_failed(delay)
+            return outcome
         try:
             handler = await self._sandboxes.runtime_handler(pod)
             config = self._sandboxes.sandbox(pod, actions.attempt)
         except ContainerConfigError as error:
-            outcome.errors.append(self._sandbox_failed(pod, str(error)))
+            outcome.sandbox_failed(self._sandbox_failed(pod, str(error)))
             return outcome
         items = self._admitted(pod, actions, runtime, outcome)
         if not items and not actions.create_sandbox:
@@ -237,7 +255,7 @@ class PodExecutor:
                     if not await self._start_batch(pod, runtime, sandbox, batch, images, early, outcome, interrupt):
                         break
             except SandboxFailedError as error:
-                outcome.errors.append(str(error))
+                outcome.sandbox_failed(error.delay)
             finally:
                 for image in images.values():
                     image.cancel()
@@ -254,18 +272,17 @@ class PodExecutor:
             assert actions.sandbox_id is not None  # noqa: S101 - a plan without a new sandbox names the old one
             return Sandbox(actions.sandbox_id, request.config, runtime.ips, request.handler)
         uid = pod_uid(pod)
-        self._timeline.begin(uid, Stage.SANDBOX)
         try:
-            made = await self._runtime.run_pod_sandbox(
-                cri.RunPodSandboxRequest(config=request.config, runtime_handler=request.handler), on_created
-            )
+            with self._timeline.span(uid, Stage.SANDBOX):
+                made = await self._runtime.run_pod_sandbox(
+                    cri.RunPodSandboxRequest(config=request.config, runtime_handler=request.handler), on_created
+                )
         except CriError as error:
-            self._timeline.end(uid, Stage.SANDBOX, error=str(error))
             raise SandboxFailedError(self._sandbox_failed(pod, str(error))) from None
-        self._timeline.end(uid, Stage.SANDBOX)
         sandbox_id = SandboxID(made.id)
         ips = await self._addresses(pod, sandbox_id) if made.ips is None else made.ips
         self._timeline.mark(uid, Stage.NETWORK)
+        self._sandbox_backoff.succeeded(uid)
         return Sandbox(sandbox_id, request.config, ips, request.handler)
 
     async def _addresses(self, pod: Pod, sandbox_id: SandboxID) -> tuple[str, ...]:
@@ -275,15 +292,17 @@ class PodExecutor:
             self._recorder.event(
                 pod_reference(pod), "Warning", "FailedPodSandBoxStatus", f"Unable to get pod sandbox status: {error}"
             )
-            raise SandboxFailedError(f"unable to get the status of sandbox {sandbox_id}: {error}") from None
+            text = f"unable to get the status of sandbox {sandbox_id}: {error}"
+            raise SandboxFailedError(self._sandbox_backoff.failed(pod_uid(pod), text)) from None
         return sandbox_from_cri(status.status).ips
 
-    def _sandbox_failed(self, pod: Pod, message: str) -> str:
-        """Tell of it in an event; returns the text of the worker's error."""
+    def _sandbox_failed(self, pod: Pod, message: str) -> Delay:
+        """Tell of it in an event; returns the worker's error and when to try again."""
         self._recorder.event(
             pod_reference(pod), "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {message}"
         )
-        return f'failed to "CreatePodSandbox" for "{formatted(pod)}" with CreatePodSandboxError: "{message}"'
+        text = f'failed to "CreatePodSandbox" for "{formatted(pod)}" with CreatePodSandboxError: "{message}"'
+        return self._sandbox_backoff.failed(pod_uid(pod), text)
 
     async def _start_batch(
         self, pod: Pod, runtime: PodRuntimeStatus, sandbox: Sandbox, batch: Sequence[ContainerToStart],
