@@ -229,7 +229,7 @@ class Agent:
     def _make_workers(self) -> None:
         """What acts on pods."""
         clients, config = self.clients, self.options.config
-        killer = Killer(clients.runtime, self.recorder, time.monotonic)
+        killer = Killer(clients.runtime, self.recorder, time.monotonic, self.timeline)
         self.configs = configs = PodConfigs(
             self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
             self.objects, self.services, self.runtime_classes, lambda: self.node.reference, self.user_namespaces,

@@ -51,7 +51,15 @@ from kubelet.server.server import KubeletServer
 from kubelet.server.tls import TLSError
 from kubelet.userns import IdRange, SubidsError, kubelet_ids
 from kubelet.userns.subids import checked
-from kubelet.views import AgentFacts, AgentOperatorView, AgentView, HealthChecks, SettingsView
+from kubelet.views import (
+    AgentFacts,
+    AgentOperatorView,
+    AgentView,
+    HealthChecks,
+    OperatorRooms,
+    SettingsView,
+    unix_time,
+)
 from kubelet.volumes.teardown import pods_on_disk
 
 T = TypeVar("T")
@@ -325,19 +333,26 @@ def _operator_server(agent: Agent) -> OperatorServer:
     facts = AgentFacts(
         agent.node_name, agent.clients.api is None, agent.clients.runtime.endpoint, agent.root_dir, agent.started_at
     )
+    rooms = OperatorRooms(
+        agent.pods, agent.status_manager, agent.workers, agent.pleg.cache, agent.pod_sync.steps, agent.config,
+        agent.local_events, agent.timeline, agent.volumes,
+        PullProgress(agent.clients.runtime, lambda: agent.images.under_way),
+    )
     view = AgentOperatorView(
-        facts, agent.pods, agent.status_manager, agent.workers, agent.pod_sync.steps, agent.config,
-        agent.local_events, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),
-        lambda: agent.health.version, PullProgress(agent.clients.runtime, lambda: agent.images.under_way),
-        agent.collection.prospect,
+        facts, rooms, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),
+        lambda: agent.health.version, agent.collection.prospect,
     )
     return OperatorServer(
         agent.root_dir / SOCKET_NAME, view, agent.timeline, configuration=lambda: to_plain(agent.options.config))
 
 
 def _node_health(agent: Agent) -> NodeHealth:
-    source = next((reflector for reflector in (agent.node_reflector,) if reflector is not None), None)
+    health, lease, source = agent.health, agent.lease, agent.node_reflector
+    api_error, api_since = lease.problem, lease.problem_since
+    if not api_error and source is not None and source.problem:
+        api_error, api_since = source.problem, unix_time(source.problem_since)
     return NodeHealth(
-        runtime_error="; ".join(agent.health.runtime_errors()), network_error=agent.health.network_error(),
-        api_error=source.problem if source else "",
+        runtime_error="; ".join(health.first_signs()), runtime_since=unix_time(health.ill_since),
+        network_error=health.network_error(), network_since=unix_time(health.network_ill_since),
+        api_error=api_error, api_since=api_since,
     )

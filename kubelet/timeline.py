@@ -8,8 +8,9 @@
 Stages that last (VOLUMES, PULL, SANDBOX, NETWORK, CREATE, START) are spans with a begin and an end, the others are
 points. A stage may occur several times, once per container or attempt; `detail` says for what. A pod's record closes
 when its readiness was acknowledged by the API server: what happens later (restarts, updates) is not its start.
-Memory is bounded by pods and by spans per pod. Nothing is persisted: after an agent restart `adopted` rebuilds what
-the runtime and the API know of the pods that kept running.
+Steps that are no part of a start (stopping) are never recorded, but like all that last they can be asked for while they
+are `under_way`. Memory is bounded by pods and by spans per pod. Nothing is persisted: after an agent restart `adopted`
+rebuilds what the runtime and the API know of the pods that kept running.
 
 Times are Unix seconds.
 """
@@ -41,8 +42,11 @@ class Stage(StrEnum):
     NETWORK = "network"
     CREATE = "create"
     START = "start"
+    POST_START = "postStart"
     READY = "ready"
     STATUS_ACKNOWLEDGED = "status acknowledged"
+    PRE_STOP = "preStop"
+    STOP = "stop"
 
     @property
     def lasts(self) -> bool:
@@ -52,6 +56,9 @@ class Stage(StrEnum):
 
 _POINTS = frozenset({Stage.SEEN, Stage.ADMITTED, Stage.READY, Stage.STATUS_ACKNOWLEDGED})
 _ONCE = frozenset({Stage.SEEN, Stage.ADMITTED, Stage.READY})
+_UNTIL_DONE = frozenset({Stage.VOLUMES})
+"""Looked at again by every sync: what counts for a start is the time until it was done first."""
+_NOT_RECORDED = frozenset({Stage.PRE_STOP, Stage.STOP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ class Timeline:
     def __init__(self, now: Callable[[], float] = time.time, max_pods: int = MAX_PODS) -> None:
         self._now, self._max_pods = now, max_pods
         self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._under_way: dict[str, dict[tuple[Stage, str], float]] = {}
 
     def mark(self, uid: str, stage: Stage, at: float | None = None, detail: str = "") -> None:
         """`stage` happened at `at` (now if None). For SEEN, ADMITTED and READY the first time counts; for
@@ -142,14 +150,24 @@ class Timeline:
 
     def begin(self, uid: str, stage: Stage, detail: str = "", at: float | None = None) -> None:
         """`stage` begins; the same stage and detail begun again before its end keeps its first begin."""
+        moment = self._now() if at is None else at
+        self._under_way.setdefault(uid, {}).setdefault((stage, detail), moment)
+        if stage in _NOT_RECORDED:
+            return
         record = self._record(uid)
         if record.complete or (stage, detail) in record.open or len(record.spans) >= MAX_SPANS_PER_POD:
             return
+        if stage in _UNTIL_DONE and any(_was_done(span, stage, detail) for span in record.spans):
+            return
         record.open[stage, detail] = len(record.spans)
-        record.spans.append(Span(stage, self._now() if at is None else at, None, detail))
+        record.spans.append(Span(stage, moment, None, detail))
 
     def end(self, uid: str, stage: Stage, detail: str = "", error: str = "", at: float | None = None) -> None:
         """The open span of `stage` and `detail` ends; an end without a begin is not recorded."""
+        steps = self._under_way.get(uid, {})
+        steps.pop((stage, detail), None)
+        if not steps:
+            self._under_way.pop(uid, None)
         record = self._records.get(uid)
         index = record.open.pop((stage, detail), None) if record else None
         if record is None or index is None:
@@ -166,6 +184,12 @@ class Timeline:
             self.end(uid, stage, detail, error=f"{type(error).__name__}: {error}".rstrip(": "))
             raise
         self.end(uid, stage, detail)
+
+    def under_way(self, uid: str) -> tuple[Span, ...]:
+        """What has begun and not ended, also of a pod whose start is over, in the order in which it began."""
+        steps = self._under_way.get(uid, {})
+        spans = [Span(stage, begin, None, detail) for (stage, detail), begin in steps.items()]
+        return tuple(sorted(spans, key=lambda span: span.begin))
 
     def adopt(self, timeline: PodTimeline) -> None:
         """Take over a record rebuilt by `adopted`; what was recorded live is not replaced."""
@@ -186,6 +210,7 @@ class Timeline:
 
     def forget(self, uid: str) -> None:
         self._records.pop(uid, None)
+        self._under_way.pop(uid, None)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -209,6 +234,10 @@ class Timeline:
         ready = record.ready_at()
         if ready is not None and record.acknowledged is not None and record.acknowledged.begin >= ready:
             record.complete = True
+
+
+def _was_done(span: Span, stage: Stage, detail: str) -> bool:
+    return span.stage is stage and span.detail == detail and span.end is not None and not span.error
 
 
 def adopted(pod: Pod, runtime: PodRuntimeStatus) -> PodTimeline:

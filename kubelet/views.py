@@ -20,14 +20,18 @@ from kubelet.api.types import Node, Pod, PodStatus
 from kubelet.collection import Prospect
 from kubelet.config import KubeletConfiguration, KubeletFlags, effective_flags, to_plain
 from kubelet.events import LogEventRecorder
-from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, StepView, VolumeView, WorkerView
 from kubelet.images.progress import PullProgress
+from kubelet.lastwords import log_paths
 from kubelet.operator.view import CollectedItem, CollectionView, NodeFacts
 from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
 from kubelet.podworkers import PodWorkers, WorkPhase
 from kubelet.sources import PodConfig
+from kubelet.timeline import Timeline
 from kubelet.version import KUBERNETES_VERSION, PODWRIGHT_VERSION
+from kubelet.volumes import VolumeManager
+from kubelet.volumes.types import VolumeWait
 from pleg.cache import PodCache
 
 _PHASES = {
@@ -124,26 +128,38 @@ def collection_view(prospect: Prospect) -> CollectionView:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorRooms:
+    """The rooms that the operator's questions are answered from."""
+
+    pods: PodManager
+    statuses: StatusSource
+    workers: PodWorkers
+    cache: PodCache
+    steps: Mapping[PodUID, str]
+    config: PodConfig
+    events: LogEventRecorder
+    timeline: Timeline
+    volumes: VolumeManager
+    progress: PullProgress
+
+
 class AgentOperatorView:
     """The operator socket's OperatorView."""
 
     def __init__(
-        self, facts: AgentFacts, pods: PodManager, statuses: StatusSource, workers: PodWorkers,
-        steps: Mapping[PodUID, str], config: PodConfig, events: LogEventRecorder, node: Callable[[], Node],
-        health: Callable[[], NodeHealth], checks: Callable[[], Mapping[str, str]], runtime_name: Callable[[], str],
-        progress: PullProgress, prospect: Callable[[], Awaitable[Prospect]],
+        self, facts: AgentFacts, rooms: OperatorRooms, node: Callable[[], Node], health: Callable[[], NodeHealth],
+        checks: Callable[[], Mapping[str, str]], runtime_name: Callable[[], str],
+        prospect: Callable[[], Awaitable[Prospect]],
     ) -> None:
-        self._prospect = prospect
-        self._facts, self._pods, self._statuses, self._workers = facts, pods, statuses, workers
-        self._steps, self._config, self._events, self._node = steps, config, events, node
+        self._facts, self._rooms, self._node, self._prospect = facts, rooms, node, prospect
         self._health, self._checks, self._runtime_name = health, checks, runtime_name
-        self._progress = progress
 
     async def look(self) -> None:
-        await self._progress.look()
+        await self._rooms.progress.look()
 
     def pulls(self) -> Mapping[str, PullView]:
-        return self._progress.pulls()
+        return self._rooms.progress.pulls()
 
     async def collection(self) -> CollectionView:
         return collection_view(await self._prospect())
@@ -164,35 +180,40 @@ class AgentOperatorView:
 
     def pods(self) -> Sequence[Pod]:
         """The wanted pods, and those that their source has dropped until their workers have taken everything down."""
-        wanted = self._pods.pods()
+        workers, wanted = self._rooms.workers, self._rooms.pods.pods()
         known = {pod_uid(pod) for pod in wanted}
         leaving = [
-            worker.work.pod for uid in self._workers.uids()
-            if uid not in known and (worker := self._workers.view(uid)) is not None
+            worker.work.pod for uid in workers.uids()
+            if uid not in known and (worker := workers.view(uid)) is not None
             and worker.work.phase is not WorkPhase.FINISHED
         ]
-        return with_status([*wanted, *leaving], self._statuses)
+        return with_status([*wanted, *leaving], self._rooms.statuses)
 
     def worker(self, uid: str) -> WorkerView | None:
-        worker = self._workers.view(PodUID(uid))
+        worker = self._rooms.workers.view(PodUID(uid))
         if worker is None:
             return None
-        offset = time.time() - time.monotonic()
-        doing = self._steps.get(PodUID(uid), "") if worker.syncing_since is not None else ""
-        since = worker.syncing_since if doing else worker.last_error_at or worker.phase_since
+        doing = self._rooms.steps.get(PodUID(uid), "") if worker.syncing_since is not None else ""
+        failing_since = worker.failing_since if worker.last_error else None
+        since = failing_since or (worker.syncing_since if doing else worker.phase_since)
+        retry_at = unix_time(worker.due_at) or (time.time() if doing else None)  # it tries again right now
         return WorkerView(
-            uid=uid, phase=_PHASES[worker.work.phase], doing=doing, since=since + offset if since else None,
-            last_error=worker.last_error,
-            next_retry_at=worker.due_at + offset if worker.last_error and worker.due_at is not None else None,
+            uid=uid, phase=_PHASES[worker.work.phase], doing=doing, since=unix_time(since),
+            last_error=worker.last_error, next_retry_at=retry_at if worker.last_error else None,
+            steps=tuple(StepView(span.stage, span.begin, span.detail) for span in self._rooms.timeline.under_way(uid)),
+            volumes=tuple(_volume_view(wait) for wait in self._rooms.volumes.waits(PodUID(uid))),
         )
+
+    def log_paths(self, uid: str) -> Mapping[str, Path]:
+        return log_paths(self._rooms.cache.get(PodUID(uid)))
 
     def events(self, uid: str) -> Sequence[EventView]:
         return [
             EventView(
                 kind=event.kind, reason=event.reason, message=event.message, last_seen=event.last_time,
-                count=event.count, field_path=event.ref.field_path,
+                count=event.count, field_path=event.ref.field_path, first_seen=event.first_time,
             )
-            for event in self._events.recent(uid)
+            for event in self._rooms.events.recent(uid)
         ]
 
     def manifest_problems(self) -> Sequence[ManifestProblem]:
@@ -201,8 +222,19 @@ class AgentOperatorView:
                 where=problem.location, since=problem.since, pod_uid=problem.pod or "",
                 problem=f"{problem.path}: {problem.problem}" if problem.path else problem.problem,
             )
-            for problem in self._config.problems()
+            for problem in self._rooms.config.problems()
         ]
+
+
+def _volume_view(wait: VolumeWait) -> VolumeView:
+    since = unix_time(wait.since)
+    assert since is not None  # noqa: S101 - it has begun
+    return VolumeView(wait.name, wait.error, since, unix_time(wait.retry_at), wait.leaving)
+
+
+def unix_time(monotonic: float | None) -> float | None:
+    """A moment of the monotonic clock as people count time."""
+    return None if monotonic is None else monotonic + time.time() - time.monotonic()
 
 
 class HealthChecks:

@@ -79,6 +79,8 @@ class Reflector(Generic[T]):
         self._fresh_list = False
         self._was_away = False
         self._problem = ""
+        self.problem_since: float | None = None
+        """Monotonic time of the first failure of a row; None while all is well."""
         self._told: set[str] = set()
         self.synced = asyncio.Event()
 
@@ -154,6 +156,7 @@ class Reflector(Generic[T]):
 
     def _note(self, problem: str) -> None:
         self._problem = problem
+        self.problem_since = self._monotonic() if self.problem_since is None else self.problem_since
         if problem not in self._told:
             logger.warning("cannot follow the API server, retrying path=%s error=%s", self._path, problem)
             self._told.add(problem)
@@ -161,7 +164,7 @@ class Reflector(Generic[T]):
     def _well(self) -> None:
         if self._problem:
             logger.info("following the API server again path=%s", self._path)
-            self._problem = ""
+            self._problem, self.problem_since = "", None
             self._told.clear()
         self._delay.reset()
 

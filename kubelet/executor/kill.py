@@ -26,11 +26,13 @@ from kubelet.api.meta import (
     formatted,
     is_sidecar,
     pod_reference,
+    pod_uid,
 )
 from kubelet.api.types import Container, Pod
 from kubelet.events import EventRecorder
 from kubelet.executor.hooks import HookError, run_hook
 from kubelet.podworkers import Interrupt
+from kubelet.timeline import Stage, Timeline
 from pleg.state import ContainerStatus
 
 logger = logging.getLogger(__name__)
@@ -70,8 +72,12 @@ class StopOrder:
 
 
 class Killer:
-    def __init__(self, runtime: RuntimeClient, recorder: EventRecorder, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, runtime: RuntimeClient, recorder: EventRecorder, clock: Callable[[], float],
+        timeline: Timeline | None = None,
+    ) -> None:
         self._runtime, self._recorder, self._clock = runtime, recorder, clock
+        self._timeline = Timeline() if timeline is None else timeline
 
     async def kill_containers(
         self, pod: Pod, containers: Sequence[ContainerStatus], grace_override: int | None, interrupt: Interrupt,
@@ -138,10 +144,11 @@ class Killer:
             "Killing container with a grace period pod=%s container=%s id=%s grace_seconds=%d",
             formatted(pod), status.name, status.id, left,
         )
-        try:
-            await self._runtime.StopContainer(cri.StopContainerRequest(container_id=status.id, timeout=left))
-        except NotFoundError:
-            return
+        with self._timeline.span(pod_uid(pod), Stage.STOP, status.name):
+            try:
+                await self._runtime.StopContainer(cri.StopContainerRequest(container_id=status.id, timeout=left))
+            except NotFoundError:
+                return
 
     async def _hook_end(
         self, hook: asyncio.Task[None], deadline: float, pod: Pod, container: AnyContainer
@@ -161,7 +168,8 @@ class Killer:
         if hook is None:
             return
         try:
-            await run_hook(self._runtime, self._recorder, pod, container, status.id, hook, pod_ip)
+            with self._timeline.span(pod_uid(pod), Stage.PRE_STOP, container.name):
+                await run_hook(self._runtime, self._recorder, pod, container, status.id, hook, pod_ip)
         except HookError as error:
             logger.warning("PreStop hook failed pod=%s container=%s err=%s", formatted(pod), container.name, error)
             self._recorder.event(

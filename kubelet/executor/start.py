@@ -247,26 +247,24 @@ class Starter:
     async def _create(
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, config: cri.ContainerConfig
     ) -> ContainerID:
-        self._timeline.begin(pod_uid(pod), Stage.CREATE, detail=item.container.name)
         try:
-            response = await self._runtime.CreateContainer(cri.CreateContainerRequest(
-                pod_sandbox_id=sandbox.id, config=config, sandbox_config=sandbox.config,
-            ))
+            with self._timeline.span(pod_uid(pod), Stage.CREATE, item.container.name):
+                response = await self._runtime.CreateContainer(cri.CreateContainerRequest(
+                    pod_sandbox_id=sandbox.id, config=config, sandbox_config=sandbox.config,
+                ))
         except CriError as error:
             self._event(pod, item, "Warning", "Failed", f"Error: {error}")
             raise StartError("CreateContainerError", str(error)) from None
-        self._timeline.end(pod_uid(pod), Stage.CREATE, detail=item.container.name)
         self._event(pod, item, "Normal", "Created", "Container created")
         return ContainerID(response.container_id)
 
     async def _start(self, pod: Pod, item: ContainerToStart, container_id: ContainerID) -> None:
-        self._timeline.begin(pod_uid(pod), Stage.START, detail=item.container.name)
         try:
-            await self._runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+            with self._timeline.span(pod_uid(pod), Stage.START, item.container.name):
+                await self._runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
         except CriError as error:
             self._event(pod, item, "Warning", "Failed", f"Error: {error}")
             raise StartError("RunContainerError", str(error)) from None
-        self._timeline.end(pod_uid(pod), Stage.START, detail=item.container.name)
         self._event(pod, item, "Normal", "Started", "Container started")
 
     async def _post_start(
@@ -277,8 +275,9 @@ class Starter:
             return
         pod_ip = sandbox.ips[0] if sandbox.ips else ""
         try:
-            async with interrupt.scope():
-                await run_hook(self._runtime, self._recorder, pod, item.container, container_id, hook, pod_ip)
+            with self._timeline.span(pod_uid(pod), Stage.POST_START, item.container.name):
+                async with interrupt.scope():
+                    await run_hook(self._runtime, self._recorder, pod, item.container, container_id, hook, pod_ip)
         except HookError as error:
             logger.warning(
                 "PostStart hook failed pod=%s container=%s err=%s", formatted(pod), item.container.name, error

@@ -27,6 +27,7 @@ CALL_SECONDS = 10.0
 
 NOT_CHECKED = "container runtime status check may not have completed yet"
 DOWN = "container runtime is down"
+NO_ANSWER = "container runtime does not answer"
 NETWORK_UNKNOWN = "network state unknown"
 
 
@@ -61,6 +62,9 @@ class RuntimeHealth:
         self._runtime_error = self._call_error = ""
         self._network_error = NETWORK_UNKNOWN
         self._was_ready = False
+        self.ill_since: float | None = None
+        self.network_ill_since: float | None = None
+        """Monotonic time from which on the runtime, or the network, has had an error; None while it has none."""
         self.checked = asyncio.Event()
         """Set once the runtime has answered, well or not."""
         self.runtime_name = ""
@@ -76,6 +80,10 @@ class RuntimeHealth:
     def network_error(self) -> str:
         """Why pods cannot be given a network now; empty when they can."""
         return self._network_error
+
+    def first_signs(self) -> tuple[str, ...]:
+        """As `runtime_errors`, and also a runtime that only just stopped answering: for people, not for conditions."""
+        return self.runtime_errors() or ((f"{NO_ANSWER}: {self._call_error}",) if self._call_error else ())
 
     def runtime_errors(self) -> tuple[str, ...]:
         errors: list[str] = []
@@ -124,6 +132,7 @@ class RuntimeHealth:
             if text != self._call_error:
                 logger.warning("Container runtime does not answer: %s", text)
             self._call_error = text
+            self._note_times()
             return
         finally:
             self.checked.set()
@@ -131,6 +140,12 @@ class RuntimeHealth:
             logger.info("Container runtime answers again")
         self._call_error = ""
         self._take(response)
+        self._note_times()
+
+    def _note_times(self) -> None:
+        now = self._monotonic()
+        self.ill_since = (self.ill_since or now) if self.first_signs() else None
+        self.network_ill_since = (self.network_ill_since or now) if self._network_error else None
 
     def _take(self, response: cri.StatusResponse) -> None:
         conditions = {condition.type: condition for condition in response.status.conditions}

@@ -46,6 +46,9 @@ class LeaseKeeper:
         self._lease: Lease | None = None
         self.last_renewed = 0.0
         """Unix seconds of the last renewal that the API server took; 0 for never."""
+        self.problem = ""
+        self.problem_since: float | None = None
+        """Why the last try failed, and the Unix time of the first failure in a row; "" and None when it did not."""
 
     async def run(self) -> None:
         """Renew for ever; without a client, wait for ever."""
@@ -64,12 +67,14 @@ class LeaseKeeper:
             except ApiError as error:
                 self._lease = None
                 failures += 1
+                self.problem, self.problem_since = str(error), self.problem_since or self._clock()
                 if failures.bit_count() == 1:  # the 1st, 2nd, 4th, 8th … time
                     logger.warning("Node lease is not renewed yet failures=%d: %s", failures, error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_RETRY_SECONDS)
             else:
                 self.last_renewed = self._clock()
+                self.problem, self.problem_since = "", None
                 if failures:
                     logger.info("Node lease is renewed again failures=%d", failures)
                 return

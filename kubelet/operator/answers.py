@@ -1,13 +1,14 @@
 """What the operator's socket answers, as plain JSON values made of the view: pure, one function per question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
 from kubelet.api.meta import parse_time
 from kubelet.api.types import Pod
-from kubelet.explain import Explanation, explain
+from kubelet.explain import Explanation, Finding, ManifestProblem, explain
 from kubelet.operator.view import CollectionView, OperatorView
 from kubelet.timeline import Timeline
 
@@ -38,13 +39,17 @@ def find_pod(pods: Sequence[Pod], query: str) -> Pod:
             names = ", ".join(sorted(f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in found))
             raise AmbiguousPodError(f"{query!r} means several pods, name one of: {names}")
     names = ", ".join(sorted(f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods)[:20]) or "none"
-    raise UnknownPodError(f"no pod {query!r} on this node; there are: {names}")
+    raise UnknownPodError(
+        f"no pod {query!r} on this node; there are: {names}. A pod that only the API server has was not given to this "
+        "node: `kubectl get pod -o wide` names its node, and without one it waits for the scheduler (`kubectl describe "
+        "pod` says why; its schedulingGates, if any, have to be removed first)"
+    )
 
 
-def explanation(view: OperatorView, pod: Pod, now: float) -> Explanation:
+def explanation(view: OperatorView, pod: Pod, now: float, words: Mapping[str, str] | None = None) -> Explanation:
     return explain(
         pod, now=now, worker=view.worker(pod.metadata.uid), events=view.events(pod.metadata.uid),
-        manifest_problems=view.manifest_problems(), health=view.node().health, pulls=view.pulls(),
+        manifest_problems=view.manifest_problems(), health=view.node().health, pulls=view.pulls(), words=words,
     )
 
 
@@ -91,8 +96,8 @@ def _row(view: OperatorView, pod: Pod, now: float) -> dict[str, Any]:
 
 
 def _waits_for(answer: Explanation) -> str:
-    subject = answer.findings[0].subject if answer.findings else ""
-    return f"{subject}: {answer.waits_for}" if subject and answer.waits_for else answer.waits_for
+    subject = answer.findings[0].subject if answer.waits_for else ""
+    return f"{subject}: {answer.waits_for}" if subject else answer.waits_for
 
 
 def _shown_phase(pod: Pod) -> str:
@@ -100,10 +105,32 @@ def _shown_phase(pod: Pod) -> str:
     return "Terminating" if pod.metadata.deletion_timestamp else pod.status.phase or "Pending"
 
 
-def explain_answer(view: OperatorView, query: str, now: float) -> dict[str, Any]:
-    """Raises UnknownPodError and AmbiguousPodError."""
-    answer: dict[str, Any] = msgspec.to_builtins(explanation(view, find_pod(view.pods(), query), now))
+def explain_answer(view: OperatorView, pod: Pod, now: float, words: Mapping[str, str]) -> dict[str, Any]:
+    """`words`: the last ones of the pod's containers."""
+    answer: dict[str, Any] = msgspec.to_builtins(explanation(view, pod, now, words))
     return {"now": now, **answer}
+
+
+def absence_answer(view: OperatorView, query: str, now: float) -> dict[str, Any] | None:
+    """Why there is no pod called `query`: its manifest makes none. None where nothing is known of such a pod."""
+    found = next((problem for problem in view.manifest_problems() if _is_of(problem, query)), None)
+    if found is None:
+        return None
+    finding = Finding(
+        f"a manifest that can be read ({found.where})", reason="InvalidManifest", since=found.since,
+        last_error=found.problem, advice=f"correct {found.where}; it is read again by itself",
+    )
+    return {"now": now, **msgspec.to_builtins(Explanation(
+        namespace="", name=query, uid="", phase="no pod", ready=False,
+        summary=f"there is no such pod, because its manifest makes none; it waits for {finding.waits_for}",
+        waits_for=finding.waits_for, since=finding.since, last_error=finding.last_error, next_retry_at=None,
+        advice=finding.advice, findings=(finding,), events=(),
+    ))}
+
+
+def _is_of(problem: ManifestProblem, query: str) -> bool:
+    path = PurePath(problem.where)
+    return query.rpartition("/")[2] in (path.stem, path.name) or query == problem.where
 
 
 def timeline_answer(view: OperatorView, timeline: Timeline, query: str, now: float) -> dict[str, Any]:

@@ -97,8 +97,9 @@ def status_text(answer: Json) -> str:
 def explain_text(answer: Json) -> str:
     """The page of `podwright explain POD`: the answer first, then everything else that is wrong, then events."""
     now = answer["now"]
-    state = f"{answer['phase']}, {'ready' if answer['ready'] else 'not ready'}"
-    lines = [f"{answer['namespace']}/{answer['name']} ({state})", "", one_line(answer["summary"])]
+    state = f"{answer['phase']}, {'ready' if answer['ready'] else 'not ready'}" if answer["uid"] else answer["phase"]
+    name = f"{answer['namespace']}/{answer['name']}" if answer["namespace"] else answer["name"]
+    lines = [f"{name} ({state})", "", one_line(answer["summary"])]
     for number, finding in enumerate(answer["findings"], 1):
         lines += ["", *_finding_lines(finding, now, number if len(answer["findings"]) > 1 else 0)]
     if answer["events"]:
@@ -113,8 +114,9 @@ def explain_text(answer: Json) -> str:
 
 def _finding_lines(finding: Json, now: float, number: int) -> list[str]:
     retry = finding["next_retry_at"]
+    whom = f"{finding['subject']}: " if finding["subject"] else ""
     facts = [
-        ("Waits for", f"{finding['subject'] + ': ' if finding['subject'] else ''}{finding['waits_for']}"),
+        ("Waits for", f"{whom}{finding['waits_for']}") if finding["waits_for"] else ("Container", finding["subject"]),
         ("Reason", finding["reason"]),
         ("Since", "" if finding["since"] is None else f"{age(now - finding['since'])} ago"),
         ("Last error", finding["last_error"]),

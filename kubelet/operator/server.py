@@ -19,11 +19,14 @@ from typing import Any
 
 from aiohttp import web
 
+from kubelet.lastwords import last_words
 from kubelet.operator.answers import (
     AmbiguousPodError,
     UnknownPodError,
+    absence_answer,
     collection_answer,
     explain_answer,
+    find_pod,
     pods_answer,
     status_answer,
     timeline_answer,
@@ -80,8 +83,7 @@ class OperatorServer:
         app.router.add_get("/v1/status", self._answer(lambda _: status_answer(self._view, self._now())))
         app.router.add_get("/v1/config", self._answer(lambda _: self._configuration()))
         app.router.add_get("/v1/pods", self._answer(lambda _: pods_answer(self._view, self._now())))
-        app.router.add_get("/v1/explain", self._answer(
-            lambda request: explain_answer(self._view, request.query.get("pod", ""), self._now())))
+        app.router.add_get("/v1/explain", self._explain)
         app.router.add_get("/v1/timeline", self._answer(
             lambda request: timeline_answer(
                 self._view, self._timeline, request.query.get("pod", ""), self._now())))
@@ -90,6 +92,19 @@ class OperatorServer:
 
     async def _collection(self, _: web.Request) -> web.Response:
         return web.json_response(collection_answer(await self._view.collection(), self._now()))
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        query = request.query.get("pod", "")
+        await self._view.look()
+        try:
+            pod = find_pod(self._view.pods(), query)
+        except AmbiguousPodError as error:
+            return _problem(409, str(error))
+        except UnknownPodError as error:
+            absence = absence_answer(self._view, query, self._now())
+            return web.json_response(absence) if absence else _problem(404, str(error))
+        words = await asyncio.to_thread(last_words, self._view.log_paths(pod.metadata.uid))
+        return web.json_response(explain_answer(self._view, pod, self._now(), words))
 
     def _answer(self, make: Callable[[web.Request], dict[str, Any]]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:

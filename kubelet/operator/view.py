@@ -5,6 +5,7 @@ The CLI never imports this module (it reads JSON): keep the names of fields here
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from kubelet.api.types import Pod
@@ -78,5 +79,9 @@ class OperatorView(Protocol):
     def worker(self, uid: str) -> WorkerView | None: ...
 
     def events(self, uid: str) -> Sequence[EventView]: ...
+
+    def log_paths(self, uid: str) -> Mapping[str, Path]:
+        """By container name the log that tells how its last instance ended."""
+        ...
 
     def manifest_problems(self) -> Sequence[ManifestProblem]: ...

@@ -81,6 +81,8 @@ class Worker:
     phase_since: float = 0.0
     last_error: str = ""
     last_error_at: float = 0.0
+    failing_since: float | None = None
+    """When the first of the failures in a row came; None after a success."""
     retry_is_backoff: bool = False
     waiters: list[asyncio.Event] = field(default_factory=list)
 
@@ -231,7 +233,7 @@ class PodWorkers:
             logger.exception("Sync of pod failed unexpectedly pod=%s", formatted(work.pod))
             self._note_failure(worker, PodSyncError("internal error, see the log"))
         else:
-            worker.last_error, worker.retry_is_backoff = "", False
+            worker.last_error, worker.failing_since, worker.retry_is_backoff = "", None, False
             self._advance(worker, synced)
         finally:
             worker.interrupt = None
@@ -271,6 +273,7 @@ class PodWorkers:
         if message != worker.last_error:
             logger.warning("Sync of pod failed, will be retried pod=%s err=%s", formatted(worker.work.pod), message)
         worker.last_error, worker.last_error_at = message, now
+        worker.failing_since = now if worker.failing_since is None else worker.failing_since
         worker.retry_is_backoff = error.retry_at is not None
         if error.retry_at is not None:
             worker.due_at = min(max(error.retry_at, now), now + self._sync_frequency)

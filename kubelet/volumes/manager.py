@@ -25,7 +25,14 @@ from kubelet.volumes.content import ContentSource
 from kubelet.volumes.payload import used_volumes
 from kubelet.volumes.setup import RunBlocking, VolumeSetup
 from kubelet.volumes.teardown import pods_on_disk, remove_pod_directory, tear_down_volumes, volumes_on_disk
-from kubelet.volumes.types import MountedVolume, MountError, UnmountError, UnsupportedVolumeError, VolumeError
+from kubelet.volumes.types import (
+    MountedVolume,
+    MountError,
+    UnmountError,
+    UnsupportedVolumeError,
+    VolumeError,
+    VolumeWait,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +73,7 @@ class VolumeManager:
         self._pods: dict[PodUID, dict[str, MountedVolume]] = {}
         self._locks: WeakValueDictionary[PodUID, asyncio.Lock] = WeakValueDictionary()
         self._wakes: dict[PodUID, asyncio.Event] = {}
+        self._waits: dict[PodUID, dict[str, VolumeWait]] = {}
 
     async def recover(self) -> None:
         """Learn from the disk what earlier runs have set up, so that it is updated, reported and taken down."""
@@ -94,6 +102,8 @@ class VolumeManager:
                 causes[volume.name] = str(error)
             except VolumeError as error:
                 causes[volume.name] = str(error)
+            finally:
+                self._works(uid, volume.name)
 
         async with self._lock(uid):
             deadline = asyncio.get_running_loop().time() + wait
@@ -119,6 +129,7 @@ class VolumeManager:
                 left = deadline - loop.time()
                 if left <= 0 or isinstance(error, UnsupportedVolumeError):
                     raise error if isinstance(error, VolumeError) else VolumeError(str(error)) from error
+                self._waits_for(uid, volume.name, error, loop.time() + min(delay, left))
                 try:
                     async with asyncio.timeout(min(delay, left)):
                         await wake.wait()
@@ -140,6 +151,23 @@ class VolumeManager:
             if (event := self._wakes.pop(uid, None)) is not None:
                 event.set()
 
+    def waits(self, uid: PodUID) -> tuple[VolumeWait, ...]:
+        """What keeps the pod's volumes from being up, or from being down."""
+        return tuple(self._waits.get(uid, {}).values())
+
+    def _waits_for(
+        self, uid: PodUID, name: str, error: Exception, retry_at: float, *, leaving: bool = False
+    ) -> None:
+        waits = self._waits.setdefault(uid, {})
+        since = waits[name].since if name in waits else asyncio.get_running_loop().time()
+        waits[name] = VolumeWait(name, str(error), since, retry_at, leaving)
+
+    def _works(self, uid: PodUID, name: str) -> None:
+        waits = self._waits.get(uid, {})
+        waits.pop(name, None)
+        if not waits:
+            self._waits.pop(uid, None)
+
     def mounted(self, uid: PodUID) -> Mapping[str, MountedVolume]:
         return dict(self._pods.get(uid, {}))
 
@@ -158,10 +186,12 @@ class VolumeManager:
                     if loop.time() + delay > deadline:
                         raise UnmountError(str(error)) from error
                     logger.warning("cannot take volumes down yet, trying again: %s pod_uid=%s", error, uid)
+                    self._waits_for(uid, "", error, loop.time() + delay, leaving=True)
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             self._pods.pop(uid, None)
             self._wakes.pop(uid, None)
+            self._works(uid, "")
 
     async def remove_pod_dir(self, uid: PodUID) -> None:
         """Remove pods/<uid>. Raises UnmountError while a volume or a mount is left in it. Idempotent."""

@@ -17,6 +17,18 @@ class MountedVolume:
     managed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeWait:
+    """A volume that failed and is tried again by itself; `leaving` when it is taken down (`name` is then ""). Times
+    are the event loop's, `retry_at` None while a try is under way."""
+
+    name: str
+    error: str
+    since: float
+    retry_at: float | None = None
+    leaving: bool = False
+
+
 class VolumeError(Exception):
     """One volume cannot be set up or taken down; `str(error)` is the cause in the user's words."""
 

@@ -1,5 +1,6 @@
 """kubelet.explain: one row per reason why a pod is not ready."""
 
+import msgspec
 import pytest
 
 from kubelet.api.types import (
@@ -16,7 +17,18 @@ from kubelet.api.types import (
     PodSpec,
     PodStatus,
 )
-from kubelet.explain import ADVICE, EventView, ManifestProblem, NodeHealth, PullView, WorkerView, explain
+from kubelet.explain import (
+    EventView,
+    ManifestProblem,
+    NodeHealth,
+    PullView,
+    StepView,
+    VolumeView,
+    WorkerView,
+    explain,
+)
+from kubelet.explain.advice import BY_REASON
+from kubelet.timeline import Stage
 
 NOW = 1_000_000.0
 
@@ -48,6 +60,18 @@ def waiting(
         last_state=ContainerState(terminated=last) if last else None),))
 
 
+def test_a_crash_is_told_once_though_the_worker_failed_of_it_too():
+    last = ContainerStateTerminated(exit_code=3, reason="Error", finished_at=stamp(7))
+    message = "back-off 10s restarting failed container=c pod=web_default(u)"
+    failed = f'failed to "StartContainer" for "c" with CrashLoopBackOff: "{message}"'
+    worker = WorkerView("u", "sync", last_error=failed, next_retry_at=NOW + 3)
+    answer = explain(pod(waiting("CrashLoopBackOff", message, restarts=3, last=last)), now=NOW, worker=worker,
+                     words={"c": "cannot open config"})
+    assert [finding.reason for finding in answer.findings] == ["CrashLoopBackOff"]
+    assert answer.last_error == 'exit code 3 (Error): it said "cannot open config"'
+    assert answer.next_retry_at == NOW + 3
+
+
 def running(*, ready: bool, started: bool | None = True, conditions: tuple[PodCondition, ...] = ()) -> PodStatus:
     return PodStatus(phase="Running", pod_ip="10.0.0.2", conditions=conditions, container_statuses=(ContainerStatus(
         name="c", image="example/app:1", image_id="", ready=ready, started=started, restart_count=0,
@@ -65,7 +89,7 @@ def test_a_ready_pod_waits_for_nothing():
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
                                     "ImageInspectError", "RegistryUnavailable", "CreateContainerConfigError",
-                                    "CreateContainerError", "RunContainerError", "CrashLoopBackOff"])
+                                    "CreateContainerError", "RunContainerError"])
 def test_a_container_that_waits_names_its_reason_error_retry_and_remedy(reason: str):
     worker = WorkerView("u", "sync", next_retry_at=NOW + 20)
     answer = explain(pod(waiting(reason, "what the runtime said")), now=NOW, worker=worker)
@@ -73,25 +97,26 @@ def test_a_container_that_waits_names_its_reason_error_retry_and_remedy(reason: 
     assert (first.subject, first.reason) == ("c", reason)
     assert "what the runtime said" in first.last_error
     assert answer.next_retry_at == NOW + 20
-    assert answer.advice == ADVICE[reason]
+    assert answer.advice == BY_REASON[reason]
 
 
 def test_a_crash_names_the_exit_code_and_when():
     last = ContainerStateTerminated(exit_code=137, reason="OOMKilled", finished_at=stamp(7))
     answer = explain(pod(waiting("CrashLoopBackOff", "back-off 10s", restarts=3, last=last)), now=NOW)
-    assert "restarted 3 times" in answer.waits_for
-    assert answer.last_error == "exit code 137 (OOMKilled); back-off 10s"
+    assert "it ran out of memory (OOMKilled), and was restarted 3 times" in answer.waits_for
+    assert answer.last_error == "exit code 137 (OOMKilled)"
     assert answer.since == NOW - 7
 
 
 def test_the_worker_explains_what_statuses_do_not():
     message = 'MountVolume.SetUp failed for volume "x" : configmap "absent" not found'
-    worker = WorkerView("u", "sync", doing="its volumes: x", since=NOW - 30, last_error=message, next_retry_at=NOW + 2)
-    events = [EventView("Warning", "FailedMount", message, NOW - 3, count=4)]
-    answer = explain(pod(waiting("ContainerCreating")), now=NOW, worker=worker, events=events)
-    assert (answer.waits_for, answer.since, answer.last_error) == ("its volumes: x", NOW - 30, message)
-    assert answer.findings[0].reason == "FailedMount"
-    assert answer.advice == ADVICE["FailedMount"]
+    worker = WorkerView("u", "sync", doing="mounting volumes", since=NOW - 30,
+                        volumes=(VolumeView("x", message, NOW - 30, NOW + 2),),
+                        steps=(StepView(Stage.VOLUMES, NOW - 31),))
+    answer = explain(pod(waiting("ContainerCreating")), now=NOW, worker=worker)
+    assert (answer.waits_for, answer.since, answer.last_error) == ("its volume x to be mounted", NOW - 30, message)
+    assert [finding.reason for finding in answer.findings] == ["FailedMount"]
+    assert "create the ConfigMap or Secret" in answer.advice
     assert answer.next_retry_at == NOW + 2
 
 
@@ -111,11 +136,11 @@ def test_network_matters_to_pods_that_need_an_address(host_network: bool, found:
 
 @pytest.mark.parametrize(("started", "probe"), [(False, "startup"), (True, "readiness"), (None, "readiness")])
 def test_an_unready_container_waits_for_its_probe(started: bool | None, probe: str):
-    events = [EventView("Warning", "Unhealthy", "Readiness probe failed: refused", NOW - 1,
-                        field_path="spec.containers{c}")]
+    events = [EventView("Warning", "Unhealthy", f"{kind} probe failed: refused", NOW - age,
+                        field_path="spec.containers{c}") for age, kind in ((1, "Liveness"), (2, probe.capitalize()))]
     answer = explain(pod(running(ready=False, started=started)), now=NOW, events=events)
     assert answer.waits_for == f"its {probe} probe to succeed"
-    assert answer.last_error == "Readiness probe failed: refused"
+    assert answer.last_error == f"{probe.capitalize()} probe failed: refused"
     assert answer.since == NOW - 40
 
 
@@ -123,20 +148,40 @@ def test_a_readiness_gate_that_nobody_opened():
     status = running(ready=True, conditions=(PodCondition(type="Ready", status="False"),))
     answer = explain(pod(status, gates=("example.com/lb",)), now=NOW)
     assert answer.waits_for == "the readiness gate example.com/lb"
+    assert "example.com/lb" in answer.advice
 
 
 def test_a_terminating_pod_names_what_does_not_let_go():
-    worker = WorkerView("u", "terminating", doing="unmounting volume data", since=NOW - 90, last_error="target is busy",
-                        next_retry_at=NOW + 1)
+    worker = WorkerView("u", "terminated", doing="unmounting volumes", since=NOW - 90,
+                        volumes=(VolumeView("", "target is busy", NOW - 90, NOW + 1, leaving=True),))
     answer = explain(pod(running(ready=False), deleted=stamp(100)), now=NOW, worker=worker)
-    assert answer.waits_for == "unmounting volume data (grace 30 s)"
-    assert (answer.since, answer.last_error) == (NOW - 90, "target is busy")
+    assert answer.waits_for == "its volumes to be unmounted"
+    assert (answer.since, answer.last_error, answer.next_retry_at) == (NOW - 90, "target is busy", NOW + 1)
+    assert "fuser" in answer.advice
+
+
+def test_a_terminating_pod_names_the_container_that_does_not_end():
+    worker = WorkerView("u", "terminating", doing="stopping containers", since=NOW - 9,
+                        steps=(StepView(Stage.STOP, NOW - 8, "c"),))
+    first = explain(pod(running(ready=False), deleted=stamp(9)), now=NOW, worker=worker).findings[0]
+    assert (first.subject, first.since) == ("c", NOW - 8)
+    assert "after its stop signal; at the end of its grace period of 30 s it is killed" in first.waits_for
+
+
+def test_a_container_that_runs_again_is_a_remark_not_a_wait():
+    last = ContainerStateTerminated(exit_code=1, reason="Error", finished_at=stamp(7))
+    status = running(ready=True, conditions=(READY,))
+    again = msgspec.structs.replace(status.container_statuses[0], restart_count=2,
+                                    last_state=ContainerState(terminated=last))
+    answer = explain(pod(msgspec.structs.replace(status, container_statuses=(again,))), now=NOW)
+    assert (answer.waits_for, [finding.reason for finding in answer.findings]) == ("", ["Restarted"])
+    assert "it crashed (exit code 1) and was restarted 2 times" in answer.findings[0].last_error
 
 
 def test_finalizers_after_the_end():
     answer = explain(pod(PodStatus(phase="Succeeded"), deleted=stamp(9), finalizers=("example.com/keep",)), now=NOW,
                      worker=WorkerView("u", "terminated"))
-    assert answer.waits_for == "its finalizers to be removed"
+    assert answer.waits_for == "its finalizers to be removed: nothing of it runs any more"
     assert "example.com/keep" in answer.last_error
 
 

@@ -84,6 +84,9 @@ class View:
     def events(self, uid: str) -> Sequence[EventView]:
         return [EventView("Warning", "FailedMount", "no such configmap", NOW - 2, 3)] if uid == "u2" else []
 
+    def log_paths(self, uid: str) -> Mapping[str, Path]:
+        return {}
+
     def manifest_problems(self) -> Sequence[ManifestProblem]:
         return [ManifestProblem("/etc/m/bad.yaml", "not a Pod")]
 

@@ -151,3 +151,39 @@ def test_adopted_pod_is_rebuilt_from_stamps_and_does_not_replace_a_live_record()
     timeline.adopt(record)
     kept = timeline.snapshot("u")
     assert kept is not None and not kept.adopted
+
+
+def test_volumes_are_a_start_stage_until_they_are_up():
+    clock = Clock()
+    timeline = Timeline(clock)
+    for error in ("no such secret", "", ""):
+        timeline.begin("u", Stage.VOLUMES)
+        clock.now += 1
+        timeline.end("u", Stage.VOLUMES, error=error)
+    known = timeline.snapshot("u")
+    assert known is not None
+    assert [span.error for span in known.spans if span.stage is Stage.VOLUMES] == ["no such secret", ""]
+
+
+def test_what_is_under_way_is_known_after_the_start_and_at_the_end():
+    clock = Clock()
+    timeline = Timeline(clock)
+    timeline.mark("u", Stage.READY)
+    timeline.mark("u", Stage.STATUS_ACKNOWLEDGED)
+    with timeline.span("u", Stage.POST_START, "c"):
+        clock.now += 5
+        timeline.begin("u", Stage.STOP, "d")
+        assert [(span.stage, span.detail, span.begin) for span in timeline.under_way("u")] == [
+            (Stage.POST_START, "c", clock.now - 5), (Stage.STOP, "d", clock.now)]
+    timeline.end("u", Stage.STOP, "d")
+    assert timeline.under_way("u") == ()
+    known = timeline.snapshot("u")
+    assert known is not None
+    assert {span.stage for span in known.spans} == {Stage.READY, Stage.STATUS_ACKNOWLEDGED}
+
+
+def test_stopping_is_no_part_of_a_start():
+    timeline = Timeline(Clock())
+    with timeline.span("u", Stage.PRE_STOP, "c"):
+        assert [span.stage for span in timeline.under_way("u")] == [Stage.PRE_STOP]
+    assert timeline.snapshot("u") is None
