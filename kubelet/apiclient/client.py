@@ -293,7 +293,8 @@ def _keep_alive(response: "aiohttp.ClientResponse") -> None:
 
 
 def _cause(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    # aiohttp shows the TLS context as an object where the operating system has said what is wrong.
+    text = " ".join(str(getattr(error, "os_error", error)).split())
     return text or type(error).__name__
 
 
