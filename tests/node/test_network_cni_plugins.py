@@ -4,8 +4,10 @@ import asyncio
 import functools
 import ipaddress
 import json
+import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from network_host import PORTMAP, end, in_pod
