@@ -34,7 +34,7 @@ def test_marked_processes_and_their_children_are_ended_and_no_others(tmp_path: P
     sleep = shutil.which("sleep") or "/bin/sleep"
     environment = os.environ | {leftovers.MARK: name}
     # The child of the marked shell has lost its environment, as a container's first process has.
-    marked = subprocess.Popen(["sh", "-c", f"env -i {sleep} 60 & wait"], env=environment)
+    marked = subprocess.Popen(["sh", "-c", f"env -i {sleep} 60 & exec {sleep} 60"], env=environment)
     other = subprocess.Popen([sleep, "60"], env=os.environ | {leftovers.MARK: f"{name}-other"})
     try:
         leftovers._end_processes(name)
