@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -103,3 +104,25 @@ def _log_of(standalone: Standalone, pod: str) -> list[str]:
     files = standalone.node.path("/var/log/pods").glob(f"default_{pod}-*/main/*.log")
     newest = max(files, key=lambda f: f.stat().st_mtime, default=None)
     return [] if newest is None else [line.split(" ", 3)[3] for line in newest.read_text().splitlines()]
+
+
+async def test_what_garbage_collection_would_do_is_shown_beforehand(standalone: Standalone) -> None:
+    standalone.write("one.json", manifest("one"))
+    await standalone.start("--image-gc-protect=*/pause*", "--image-gc-pulled-only")
+    await standalone.until_ready("one")
+    words = [sys.executable, "-m", "kubelet.operator", "gc", "plan"]
+    told = json.loads((await standalone.node.run([*words, "-o", "json"])).stdout)
+    assert told["problems"] == []
+    assert 0 <= told["disk_used_percent"] <= 100
+    reasons = {(item["kind"], item["reason"]) for item in told["items"]}
+    assert {
+        ("container", "it is running"), ("sandbox", "it is ready"), ("log directory", "its pod exists"),
+        ("image", "in use by a container"),
+    } <= reasons
+    images = {item["name"]: item["reason"] for item in told["items"] if item["kind"] == "image"}
+    unused = {reason for name, reason in images.items() if reason != "in use by a container"}
+    assert unused <= {"pinned by the runtime", "protected by '*/pause*'", "not pulled by the kubelet"}
+    assert "not pulled by the kubelet" in unused
+    page = (await standalone.node.run(words)).stdout.splitlines()
+    assert page[0] == f"0 of {len(told['items'])} things would be removed"
+    assert await standalone.containers("one")
