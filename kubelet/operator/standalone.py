@@ -182,6 +182,8 @@ def _prepare(node: Run) -> None:
         "staticPodPath": str(node.pods_dir), "podLogsDir": str(node.state / POD_LOGS), "failSwapOn": False,
         "failCgroupV1": False, "enableServer": False, "healthzPort": 0, "cgroupRoot": f"/{CGROUP_ROOT}",
         "authentication": {"webhook": {"enabled": False}}, "authorization": {"mode": "AlwaysAllow"},
+        # A full disk is this machine's own affair, and images that were made here cannot be pulled again.
+        "imageGCHighThresholdPercent": 100, "evictionHard": {"memory.available": "0%"},  # off; the defaults are gone
     })
     _write(node.state / "dockerd.json", {
         "hosts": [f"unix://{node.engine_socket}"], "data-root": str(node.state / "engine"),
