@@ -114,7 +114,7 @@ class EvictionManager:
         self._on_pressure, self._on_evicted, self._clock = on_pressure, on_evicted, clock
         self._state = PressureState()
         self._limits_due = 0.0
-        self._problem = ""
+        self._problem = self._usage_problem = ""
         self._believed = believed
         self._pressure: Pressure | None = None
 
@@ -193,7 +193,7 @@ class EvictionManager:
         limited = [pod for pod in self._pods.active() if limits.has_limits(pod)]
         if not limited or began < self._limits_due:
             return ()
-        usages = await self._meter.usages(limited, one_by_one=True)
+        usages = await self._usages(limited, one_by_one=True)
         self._limits_due = self._clock() + (self._clock() - began) * WALK_COST_FACTOR
         found = [
             (pod, violation) for pod in limited if (usage := usages.get(pod.metadata.uid)) is not None
@@ -205,6 +205,18 @@ class EvictionManager:
                 self._on_evicted(violation.signal)
                 evicted.append(pod)
         return evicted
+
+    async def _usages(self, pods: Iterable[Pod], *, one_by_one: bool = False) -> Mapping[str, PodUsage]:
+        """Nothing while the runtime cannot tell: the node is judged all the same, and priorities still rank pods."""
+        try:
+            found = await self._meter.usages(pods, one_by_one=one_by_one)
+        except (CriError, OSError) as error:
+            if not self._usage_problem:
+                logger.warning("What pods use cannot be measured error=%s", error)
+            self._usage_problem = str(error)
+            return {}
+        self._usage_problem = ""
+        return found
 
     # --- the node's distress ---
 
@@ -228,7 +240,7 @@ class EvictionManager:
         if not active:
             logger.error("Eviction thresholds are met, but no pods are active to evict signal=%s", cause.signal)
             return ()
-        usages = await self._meter.usages(active)
+        usages = await self._usages(active)
         ranked = rank(active, usages, cause.signal, layout)
         logger.info("Pods are ranked for eviction signal=%s pods=%s", cause.signal, " ".join(map(formatted, ranked)))
         for pod in ranked:

@@ -52,7 +52,7 @@ class Node:
         self.seen = {signal: Observation(1000, 1000) for signal in Signal}
         self.used = {pod.metadata.uid: PodUsage() for pod in pods}
         self.did, self.ended, self.believed = [], [], ["Ready"]
-        self.gives, self.one_ended = {}, asyncio.Event()
+        self.gives, self.one_ended, self.fails = {}, asyncio.Event(), None
 
     def is_short(self, signal, available=10):
         self.seen[signal] = Observation(1000, available)
@@ -67,6 +67,8 @@ class Node:
         return self.seen[Signal.MEMORY]
 
     async def usages(self, pods, *, one_by_one=False):
+        if self.fails:
+            raise self.fails
         self.did.append("measured one by one" if one_by_one else "measured")
         return {pod.metadata.uid: self.used[pod.metadata.uid] for pod in pods if pod.metadata.uid in self.used}
 
@@ -229,6 +231,16 @@ async def test_all_pods_over_their_own_limits_end_without_any_distress_of_the_no
     assert (name, grace, evict, verdict.disruption_reason) == ("a", 1, True, "")
     assert verdict.message == 'Usage of EmptyDir volume "v" exceeds the limit "10". '
     assert bench.changes == []
+
+
+async def test_a_runtime_that_cannot_measure_pods_leaves_the_node_its_means(caplog):
+    node = Node(make("high", priority=5, size_limit="10"), make("low", priority=1))
+    node.fails = UnavailableError("unknown method ListPodSandboxStats")
+    bench = Bench(node, MEMORY)
+    assert await bench.look() == []
+    node.is_short(Signal.MEMORY)
+    assert await bench.look(10) == ["low"]
+    assert caplog.text.count("unknown method ListPodSandboxStats") == 1
 
 
 async def test_limits_may_be_left_to_others():
