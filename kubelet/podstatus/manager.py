@@ -126,13 +126,15 @@ class StatusManager:
     def previous(self, pod: Pod) -> PodStatus:
         """What the next status builds on: ours, or after a start of the agent what the API server has.
 
-        The mirror of an older version is another pod's: its restarts are not this one's.
+        The mirror of an older version is another pod's: its restarts are not this one's. One that has ended tells of
+        a life before this agent's (a shutdown of the machine): a static pod begins a new one.
         """
         entry = self._entries.get(pod_uid(pod))
         if entry is not None:
             return entry.status
         mirror = self._mirror_of(pod)
-        return normalized(pod, mirror.status if mirror else pod.status)
+        goes_on = mirror is not None and not conditions.is_terminal(mirror.status.phase)
+        return normalized(pod, mirror.status if mirror and goes_on else pod.status)
 
     def _mirror_of(self, static: Pod) -> Pod | None:
         """Its mirror, once there is one of this very version: an older one shows a pod that is no more."""

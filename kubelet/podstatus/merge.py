@@ -99,8 +99,8 @@ def merged(pod: Pod, api: PodStatus, new: PodStatus, *, could_run: bool, now: fl
     )
     if ends and could_run:
         result = msgspec.structs.replace(result, phase=api.phase, reason=api.reason, message=api.message)
-    if conditions.is_terminal(api.phase) and result.phase != api.phase:
-        # The server's word stands: nobody leaves a terminal phase.
+    if conditions.is_terminal(api.phase) and result.phase != api.phase and not is_static(pod):
+        # The server's word stands: nobody leaves a terminal phase, but for mirrors of static pods that live again.
         result = msgspec.structs.replace(result, phase=api.phase, reason=api.reason, message=api.message)
     over = conditions.not_ready_when_terminal(pod, result)
     return result if over is result else conditions.with_transition_times(over, result, now)

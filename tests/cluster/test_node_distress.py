@@ -208,13 +208,16 @@ async def test_a_shutdown_ends_pods_in_their_order_and_waits_for_them(kube: Kube
     await login.start()
     await login.has_said("reloaded 30", "inhibited shutdown kubelet delay")
     slow = "trap 'sleep 1; exit 0' TERM; sleep 100000 & wait"
+    fixed, manifest = f"fixed-{kube.cluster.name}", pod("fixed", shell("main", WAIT))
+    manifest["metadata"]["namespace"] = kube.namespace
+    kube.cluster.node.path("/etc/kubernetes/manifests/fixed.yaml").write_text(json.dumps(manifest))
     late = pod("late", shell("main", WAIT))
     late["spec"]["nodeName"] = kube.cluster.name
     await kube.apply(
         pod("plain", shell("main", slow), terminationGracePeriodSeconds=20),
         pod("critical", shell("main", WAIT), priorityClassName="system-node-critical"),
     )
-    await kube.until_all(is_ready, "plain", "critical")
+    await kube.until_all(is_ready, "plain", "critical", fixed)
     async with kube.recording("pods/plain") as plain, kube.recording("pods/critical") as critical:
         login.announce("shutdown")
         down = await kube.until(node, lambda n: condition(n, "Ready") == "False")
@@ -237,6 +240,11 @@ async def test_a_shutdown_ends_pods_in_their_order_and_waits_for_them(kube: Kube
     assert firsts[0] < firsts[1]
     state = json.loads(kube.cluster.node.path(f"{ROOT}/graceful_node_shutdown_state").read_text())
     assert state["endTime"] > state["startTime"] > "2020"
+    await kube.until_pod(fixed, lambda p: phase(p) == "Failed")
     login.announce("cancel")
     await kube.until(node, lambda n: condition(n, "Ready") == "True")
     await login.has_said("inhibited shutdown kubelet delay", "released", "inhibited shutdown kubelet delay")
+    # As after the reboot: the agent starts, static pods live again, and those of the API server stay ended.
+    await kube.cluster.restart_agent("kubelet", signal.SIGKILL)
+    await kube.until_pod(fixed, is_ready)
+    assert phase(await kube.get("pods/plain")) == "Failed"

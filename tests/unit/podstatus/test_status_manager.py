@@ -13,6 +13,7 @@ from kubelet.api.types import ObjectMeta, PodCondition, PodStatus
 from kubelet.apiclient import ConflictError, ServerError, UnreachableError
 from kubelet.podmanager import PodManager
 from kubelet.podstatus import ProbeFlags, StatusManager
+from kubelet.podworkers import Verdict
 
 pytestmark = pytest.mark.looptime
 
@@ -170,8 +171,6 @@ async def test_the_terminal_phase_waits_for_the_containers_to_end():
     world = World(of)
     world.could_run.add("u1")
     async with world.running():
-        from kubelet.podworkers import Verdict
-
         evicted = generate(of, runtime(running()), verdict=Verdict("Failed", "Evicted", "low", "TerminationByKubelet"))
         world.manager.set(of, evicted)
         await world.settle()
@@ -336,6 +335,21 @@ async def test_a_static_pod_goes_on_from_the_mirror_of_its_own_version_only(vers
     world.put(msgspec.structs.replace(ran, status=generate(static, runtime(running(restart_count=3)))))
     previous = world.manager.previous(static)
     assert [status.restart_count for status in previous.container_statuses] == ([restarts] if restarts else [])
+
+
+async def test_a_static_pod_that_a_shutdown_has_ended_lives_again_after_the_reboot():
+    static = pod(static=True)
+    static.metadata.annotations["kubernetes.io/config.hash"] = "u1"
+    down = Verdict(reason="Terminated", message="down", disruption_reason="TerminationByKubelet")
+    ended = generate(static, runtime(running()), verdict=down)
+    world = World()
+    world.pods.put(static)
+    world.put(msgspec.structs.replace(mirror_of(static), status=ended))
+    async with world.running():
+        world.manager.set(static, generate(static, runtime(running()), world.manager.previous(static)))
+        await world.settle()
+        now = world.server.only().status
+        assert (now.phase, now.reason, condition(now, "Ready")[0]) == ("Running", "", "True")
 
 
 async def test_a_restarted_agent_goes_on_from_what_the_api_server_has():
