@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Protocol
 
+from kubelet.allocation.resources import PodResources
 from kubelet.api.meta import AnyContainer, is_sidecar
 from kubelet.api.types import Container, Pod
 from kubelet.containerspec import container_hash
+from kubelet.resize import ContainerResize, plan_resizes, pod_level_differs
 from pleg.state import ContainerID, ContainerStatus, PodRuntimeStatus, RunState, SandboxID, SandboxStatus
 
 RESTART_ALL_CONTAINERS = "RestartAllContainers"
@@ -73,6 +75,9 @@ class PodActions:
     ephemeral_to_start: tuple[int, ...] = ()
     to_kill: tuple[ContainerKill, ...] = ()
     to_reset: tuple[ContainerReset, ...] = ()
+    to_resize: tuple[ContainerResize, ...] = ()
+    resize_pod: bool = False
+    """The size of the pod as a whole changes: by a container that is restarted for it, or by its own resources."""
     why: str = ""
 
     @property
@@ -81,6 +86,7 @@ class PodActions:
         return not (
             self.kill_pod or self.create_sandbox or self.init_to_start or self.regular_to_start
             or self.ephemeral_to_start or self.to_kill or self.to_reset
+            or self.to_resize or self.resize_pod
         )
 
 
@@ -91,14 +97,19 @@ class _Draft:
     init: list[int] = field(default_factory=list)
     kills: dict[ContainerID, ContainerKill] = field(default_factory=dict)
     kill_pod: bool = False
+    resizes: dict[ContainerID, ContainerResize] = field(default_factory=dict)
+    """Of running containers; those that are killed anyway are left out of the plan."""
+    resize_pod: bool = False
 
 
 def compute_pod_actions(
-    pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVerdicts, *, restart_all: bool = False
+    pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVerdicts, *, restart_all: bool = False,
+    actuated: PodResources | None = None,
 ) -> PodActions:
     """The plan for a pod that should be running. Deleted pods are not planned for: their worker kills them.
 
-    `restart_all`: the pod's status says that all its containers are being restarted."""
+    `restart_all`: the pod's status says that all its containers are being restarted. `actuated`: what its containers
+    were given, where that may differ from what `pod` says."""
     change = sandbox_change(pod, runtime.sandboxes)
     plan = PodActions(
         kill_pod=change.needed, create_sandbox=change.needed, sandbox_id=change.sandbox_id, attempt=change.attempt,
@@ -113,11 +124,31 @@ def compute_pod_actions(
         if runtime.container(container.name) is None
     ))
     draft = _Draft()
+    if actuated is not None:
+        draft.resizes = {resize.id: resize for resize in plan_resizes(pod, runtime, actuated)}
+        draft.resize_pod = pod_level_differs(pod, actuated)
     initialized = _plan_init_containers(pod, runtime, verdicts, draft)
     plan = replace(plan, init_to_start=tuple(draft.init), kill_pod=draft.kill_pod, to_kill=tuple(draft.kills.values()))
-    if draft.kill_pod or not initialized:
+    if draft.kill_pod:
         return plan
-    return _plan_regular_containers(pod, runtime, verdicts, plan, draft)
+    if initialized:
+        plan = _plan_regular_containers(pod, runtime, verdicts, plan, draft)
+    if plan.kill_pod:
+        return plan
+    resizes = tuple(resize for resize in draft.resizes.values() if resize.id not in draft.kills)
+    return replace(plan, to_resize=resizes, resize_pod=draft.resize_pod)
+
+
+def _restart_for_resize(status: ContainerStatus, draft: _Draft) -> bool:
+    """Whether the container has to be started anew to be resized; then it is killed."""
+    resize = draft.resizes.get(status.id)
+    if resize is None or not resize.restart:
+        return False
+    draft.kills[status.id] = ContainerKill(
+        status.id, status.name, f"Container {status.name} resize requires restart"
+    )
+    draft.resize_pod = True
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +218,10 @@ def _plan_regular_containers(
             continue
         verdict = _kill_verdict(container, status, verdicts)
         if verdict is None:
-            keep += 1
+            if _restart_for_resize(status, draft):
+                start.append(index)
+            else:
+                keep += 1
             continue
         message, reason, restart = verdict
         restart = restart or _policy(pod, container) != "Never"
@@ -310,6 +344,8 @@ def _running_sidecar_step(
         draft.kills[status.id] = ContainerKill(
             status.id, status.name, f"{name} failed liveness probe", KillReason.LIVENESS
         )
+        draft.init.append(index)
+    elif _restart_for_resize(status, draft):
         draft.init.append(index)
     return step
 

@@ -23,9 +23,12 @@ from kubelet.agentparts import (
     pod_sources,
     tidiers,
 )
+from kubelet.allocation import ResourceStore
+from kubelet.allocation.conditions import ResizeConditions
+from kubelet.allocation.manager import Allocations
 from kubelet.api import quantity
-from kubelet.api.meta import PodUID, is_static, parse_time, pod_uid
-from kubelet.api.types import Node, Pod, Quantity
+from kubelet.api.meta import ContainerKind, PodUID, is_static, parse_time, pod_uid
+from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
 from kubelet.certificates import ClientIdentity
@@ -36,7 +39,8 @@ from kubelet.containerspec import HostFacts, NodeContext
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
 from kubelet.eviction import EvictionManager, NodeMeter
 from kubelet.executor.kill import Killer
-from kubelet.executor.start import CrashBackoff, Starter
+from kubelet.executor.resize import Resizer
+from kubelet.executor.start import ContainerToStart, CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
 from kubelet.images import ImageManager, pulled
 from kubelet.images.pulled import PulledImages
@@ -74,6 +78,7 @@ from probes import Verdict as ProbeVerdict
 CRASH_BACKOFF_SECONDS = 10.0
 SHUTDOWN_FLUSH_SECONDS = 2.0
 """How long a shutdown waits for the last statuses to reach the API server."""
+ALLOCATED_FILE, ACTUATED_FILE = "allocated_pods_state", "actuated_pods_state"
 
 
 @dataclass(slots=True)
@@ -206,6 +211,11 @@ class Agent:
             syscalls=LinuxSyscalls(), recorder=self.recorder,
         )
         self.pulled = PulledImages(self.root_dir / pulled.FILE_NAME)
+        self.actuated = ResourceStore(self.root_dir / ACTUATED_FILE)
+        self.allocations = Allocations(
+            ResourceStore(self.root_dir / ALLOCATED_FILE), ResizeConditions(time.time), self.recorder,
+            self.pods.get, self._fits, self._wake,
+        )
         self.images = ImageManager(
             clients.images, self.recorder, root_dir=self.root_dir, qps=config.registry_pull_qps,
             burst=config.registry_burst,
@@ -223,7 +233,7 @@ class Agent:
         )
         self.statuses = PodStatuses(
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
-            self._recursive_read_only,
+            self._recursive_read_only, resize_conditions=self.allocations.conditions.of,
         )
 
     def _make_workers(self) -> None:
@@ -237,7 +247,7 @@ class Agent:
         )
         starter = Starter(
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
-            CONTAINER_LOGS_DIR,
+            CONTAINER_LOGS_DIR, on_size=self._note_size,
         )
         self.crash_backoff = Backoff(
             CRASH_BACKOFF_SECONDS, float(config.crash_loop_back_off.max_container_restart_period)
@@ -245,6 +255,7 @@ class Agent:
         executor = PodExecutor(
             clients.runtime, configs, configs, starter, killer,
             CrashBackoff(self.crash_backoff, self.recorder, time.monotonic, time.time), self.recorder, self.timeline,
+            resizer=Resizer(clients.runtime, self.cgroups, configs, self.actuated, self.allocations.save),
         )
         self.mirrors: MirrorKeeper | NoMirrors = NoMirrors()
         if clients.api is not None:
@@ -253,7 +264,8 @@ class Agent:
         self.pod_sync = PodSync(PodServices(
             pods=self.pods, cache=self.pleg.cache, executor=executor, killer=killer, statuses=self.statuses,
             volumes=self.volumes, references=self.objects, cgroups=self.cgroups, probes=self.probes,
-            mirrors=self.mirrors, user_namespaces=self.user_namespaces, recorder=self.recorder,
+            mirrors=self.mirrors, user_namespaces=self.user_namespaces, resizes=self.allocations,
+            actuated=self.actuated, recorder=self.recorder,
             timeline=self.timeline, root_dir=self.root_dir,
             network_error=self.health.network_error,
         ))
@@ -282,7 +294,7 @@ class Agent:
             self._running_logs, self.clients.runtime, rotation_policy(config),
             interval_seconds=float(config.container_log_monitor_interval), workers=config.container_log_max_workers,
         )
-        self.node_pods = NodePods(self.pods, self.status_manager, self.workers)
+        self.node_pods = NodePods(self.pods, self.status_manager, self.workers, self.allocations)
         self.ender = PodEnder(self.workers, self.recorder)
         self.eviction = EvictionManager(
             eviction_settings(self.options),
@@ -305,14 +317,14 @@ class Agent:
             self._admit, preemptor, self.status_manager, self.recorder, self.mirrors,
             tidiers(
                 self.probes, self.status_manager, self.statuses.messages, self.pleg.cache, self.collection,
-                self.volumes, self.cgroups, self.user_namespaces,
+                self.volumes, self.cgroups, self.allocations, self.actuated, self.user_namespaces,
             ),
             time.time, on_rejected=lambda reason: self.metrics.admission_rejections_total.labels(reason).inc(),
         )
         self.loop = SyncLoop(
             self.config, self.pods, self.workers, self.pleg, self.probes.results, self.upkeep, self.timeline,
             on_probe_result=self._probe_result, on_pod=self.status_manager.pod_changed,
-            on_death=self.collection.container_died,
+            on_death=self.collection.container_died, allocations=self.allocations,
         )
 
     # Who tells whom.
@@ -327,6 +339,7 @@ class Agent:
     def _pod_finished(self, uid: PodUID) -> None:
         self.pod_sync.forget(uid)
         self.images.forget(uid)
+        self.allocations.retry()  # there is more room now
         if self.tokens is not None:
             self.tokens.forget(uid)
         self.node_pods.pod_finished()
@@ -417,18 +430,36 @@ class Agent:
         handler = self.runtime_classes.known_handler(pod.spec.runtime_class_name)
         return handler in self._recursive_read_only_handlers()
 
+    def _wake(self, pod: Pod) -> None:
+        if self.workers.knows(pod_uid(pod)):
+            self.workers.update(PodUpdate(UpdateKind.SYNC, pod))
+
+    def _note_size(self, pod: Pod, item: ContainerToStart) -> None:
+        """A container is created with what is allocated to it."""
+        if item.kind is not ContainerKind.EPHEMERAL:
+            sizes = item.container.resources or ResourceRequirements()
+            self.actuated.set_container(pod_uid(pod), item.container.name, sizes)
+
+    def _fits(self, pod: Pod) -> admission.Rejection | None:
+        """Why an admitted pod cannot have the size that it asks for now."""
+        answer = self._ask_admission(pod, self.node_pods.active())
+        return answer.shortages[0].rejection if isinstance(answer, admission.NeedsRoom) else answer
+
     def _admit(self, pod: Pod) -> admission.Rejection | Preemption | None:
-        active = self.node_pods.active()
-        facts, node = self.node.facts, self.node.node()
-        state = admission.NodeState(
-            allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
-            pod_level_resources=gates.enabled("PodLevelResources", self.options.config.feature_gates),
-            pressure=self.eviction.pressure.names(), shutting_down=self.shutdown.shutting_down,
-        )
-        answer = admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)
+        pod, active = self.allocations.allocated(pod), self.node_pods.active()
+        answer = self._ask_admission(pod, active)
         if not isinstance(answer, admission.NeedsRoom):
             return answer
         try:
             return plan_preemption(pod, active, answer.shortages)
         except CannotMakeRoomError as error:
             return admission.Rejection("UnexpectedAdmissionError", str(error))
+
+    def _ask_admission(self, pod: Pod, active: list[Pod]) -> admission.Rejection | admission.NeedsRoom | None:
+        facts, node = self.node.facts, self.node.node()
+        state = admission.NodeState(
+            allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
+            pod_level_resources=gates.enabled("PodLevelResources", self.options.config.feature_gates),
+            pressure=self.eviction.pressure.names(), shutting_down=self.shutdown.shutting_down,
+        )
+        return admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)

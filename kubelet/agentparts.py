@@ -7,6 +7,8 @@ from pathlib import Path
 
 from nodegc import ContainerPolicy
 
+from kubelet.allocation import ResourceStore
+from kubelet.allocation.manager import Allocations
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod
 from kubelet.apiclient import ApiClient
@@ -82,12 +84,18 @@ def cgroup_settings(config: KubeletConfiguration, host: HostFacts) -> CgroupSett
 class NodePods:
     """The pods as those see them who end pods for the node's sake."""
 
-    def __init__(self, pods: PodManager, statuses: StatusManager, workers: PodWorkers) -> None:
-        self._pods, self._statuses, self._workers = pods, statuses, workers
+    def __init__(
+        self, pods: PodManager, statuses: StatusManager, workers: PodWorkers, allocations: Allocations
+    ) -> None:
+        self._pods, self._statuses, self._workers, self._allocations = pods, statuses, workers, allocations
         self._finished = asyncio.Event()
 
     def active(self) -> list[Pod]:
-        return active_pods(self._pods.pods(), self._statuses, self._workers)
+        """With what is allocated to them, whatever they ask for."""
+        return [
+            self._allocations.allocated(pod)
+            for pod in active_pods(self._pods.pods(), self._statuses, self._workers)
+        ]
 
     async def until_cleaned_up(self, pods: Iterable[Pod]) -> None:
         """Until their workers are done: volumes are unmounted and cgroups removed."""
@@ -156,12 +164,15 @@ def pod_sources(
 
 def tidiers(
     probes: PodProbes, statuses: StatusManager, messages: TerminationMessages, cache: PodCache,
-    collection: GarbageCollection, volumes: VolumeManager, cgroups: PodCgroups, user_namespaces: UserNamespaces,
+    collection: GarbageCollection, volumes: VolumeManager, cgroups: PodCgroups, allocations: Allocations,
+    actuated: ResourceStore, user_namespaces: UserNamespaces,
 ) -> list[Tidier]:
     """Who cleans up after pods that are gone, in this order."""
     async def forget(matter: Matter) -> None:
         probes.retain(matter())
         statuses.retain(matter())
+        allocations.retain(matter())
+        actuated.retain(matter())
         messages.retain({container.id for runtime in cache for container in runtime.containers})
 
     async def remove_containers(matter: Matter) -> None:

@@ -297,6 +297,8 @@ async def run_pods(agent: Agent) -> None:
     await agent.configs.check_host_dns()
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.workers.run(), name="pod workers")
+        group.create_task(agent.allocations.run(), name="allocations")
+        group.create_task(agent.actuated.run(), name="actuated resources")
         group.create_task(agent.config.run(), name="pod sources")
         group.create_task(agent.loop.run(), name="sync loop")
         group.create_task(agent.collection.run(), name="collection")

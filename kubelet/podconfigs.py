@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from cri.v1 import api_pb2 as cri
-from kubelet.api.meta import pod_reference, pod_uid
+from kubelet.api.meta import AnyContainer, pod_reference, pod_uid
 from kubelet.api.types import NodeRuntimeHandler, ObjectReference, Pod, Secret
 from kubelet.containerspec import (
     ContainerInputs,
@@ -21,6 +21,7 @@ from kubelet.containerspec import (
 )
 from kubelet.containerspec.dns import ResolvConf, ResolvConfError, check_host_limits, parse_resolv_conf
 from kubelet.containerspec.errors import SandboxConfigError
+from kubelet.containerspec.linux_resources import container_resources, sandbox_resources
 from kubelet.containerspec.security import ImageUser
 from kubelet.events import EventRecorder
 from kubelet.executor.start import ContainerToStart, ImageOutcome, Instance, Sandbox
@@ -58,6 +59,14 @@ class PodConfigs:
             about = self._node() if warning.about_node else pod_reference(pod)
             self._recorder.event(about, "Warning", warning.reason, warning.message)
         return config
+
+    def resources(self, pod: Pod, container: AnyContainer) -> cri.LinuxContainerResources:
+        """What UpdateContainerResources is told."""
+        return container_resources(pod, container, self._context())
+
+    def pod_resources(self, pod: Pod) -> tuple[cri.LinuxContainerResources, cri.LinuxContainerResources]:
+        """What UpdatePodSandboxResources is told: the pod's own, and its overhead."""
+        return sandbox_resources(pod, self._context())
 
     async def check_host_dns(self) -> None:
         """Once at the start: whether the node's own resolv.conf exceeds what resolvers take (an event of the node)."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kubelet.api.meta import PodUID, pod_uid
-from kubelet.api.types import Pod, PodStatus
+from kubelet.api.types import Pod, PodCondition, PodStatus
 from kubelet.podstatus import ProbeFlags, StatusContext, StatusManager, generate_pod_status
 from kubelet.podsync import Reasons
 from kubelet.podworkers import Verdict
@@ -29,10 +29,11 @@ class PodStatuses:
         self, manager: StatusManager, flags: Callable[[PodUID], Mapping[str, Flags]],
         host_ips: Callable[[], tuple[str, ...]], runtime_name: Callable[[], str], timeline: Timeline,
         recursive_read_only: Callable[[Pod], bool],
+        resize_conditions: Callable[[PodUID], tuple[PodCondition, ...]] = lambda _: (),
     ) -> None:
         self._manager, self._flags, self._host_ips = manager, flags, host_ips
         self._runtime_name, self._timeline = runtime_name, timeline
-        self._recursive_read_only = recursive_read_only
+        self._recursive_read_only, self._resize_conditions = recursive_read_only, resize_conditions
         self.messages = TerminationMessages()
 
     async def generate(
@@ -46,6 +47,7 @@ class PodStatuses:
             now=time.time(), host_ips=self._host_ips(), runtime_name=self._runtime_name(), flags=flags,
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
             verdict=verdict, recursive_read_only=self._recursive_read_only(pod),
+            resize_conditions=self._resize_conditions(pod_uid(pod)),
         )
         return generate_pod_status(pod, runtime, self._manager.previous(pod), context)
 

@@ -18,8 +18,9 @@ from typing import Protocol
 
 from cri.errors import CriError
 from kubelet.actions import ProbeVerdicts, compute_pod_actions
+from kubelet.allocation import PodResources, ResourceStore
 from kubelet.api.meta import PodUID, formatted, is_static, parse_time, pod_reference, pod_uid
-from kubelet.api.types import Pod, PodStatus
+from kubelet.api.types import Pod, PodStatus, ResourceRequirements
 from kubelet.cgroups import CgroupError
 from kubelet.events import EventRecorder
 from kubelet.executor.kill import Killer, KillError
@@ -28,6 +29,7 @@ from kubelet.paths import pod_dir
 from kubelet.podmanager import PodManager
 from kubelet.podstatus import restartall
 from kubelet.podworkers import Interrupt, PodSyncError, PodWork, Synced, UpdateKind, Verdict
+from kubelet.resize import is_actuated
 from kubelet.timeline import Stage, Timeline
 from kubelet.volumes import MountError
 from pleg.cache import Entry, PodCache
@@ -90,6 +92,16 @@ class Probes(ProbeVerdicts, Protocol):
     def remove_pod(self, uid: PodUID) -> None: ...
 
 
+class Resizes(Protocol):
+    """What pods may use, and how their resizes go."""
+
+    def allocated(self, pod: Pod) -> Pod: ...
+
+    def in_progress(self, pod: Pod, actuated: bool) -> None: ...
+
+    def failed(self, pod: Pod, error: str) -> None: ...
+
+
 class Mirrors(Protocol):
     def reconcile(self, pod: Pod) -> None:
         """See to it, in its own time, that the API server has a mirror of this static pod as it is now."""
@@ -110,6 +122,8 @@ class PodServices:
     probes: Probes
     mirrors: Mirrors
     user_namespaces: UserNamespaces
+    resizes: Resizes
+    actuated: ResourceStore
     recorder: EventRecorder
     timeline: Timeline
     root_dir: Path
@@ -141,7 +155,7 @@ class PodSync:
     # SyncPod.
 
     async def sync_pod(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> Synced:  # noqa: ARG002
-        pod, uid = work.pod, pod_uid(work.pod)
+        pod, uid = self._do.resizes.allocated(work.pod), pod_uid(work.pod)
         try:
             return await self._sync(pod, uid, interrupt)
         finally:
@@ -151,6 +165,7 @@ class PodSync:
         do, memory = self._do, self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, interrupt)
         do.probes.update(pod, runtime)
+        actuated = self._note_sizes(pod, uid, runtime)
         verdict = self._deadline_verdict(pod, runtime)
         status = await do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=verdict)
         do.statuses.set(pod, status)
@@ -160,7 +175,9 @@ class PodSync:
         await self._prepare(pod, uid, interrupt)
         self._step(uid, "starting containers")
         do.probes.add_pod(pod)
-        actions = compute_pod_actions(pod, runtime, do.probes, restart_all=restartall.is_under_way(status))
+        actions = compute_pod_actions(
+            pod, runtime, do.probes, restart_all=restartall.is_under_way(status), actuated=actuated
+        )
         interrupt.check()
         acted_at = memory.acted_at
         try:
@@ -171,6 +188,8 @@ class PodSync:
         if is_told_of(do.cache.entry(uid), outcome):
             memory.acted_at = acted_at
         memory.reasons = outcome.reasons
+        if outcome.resize_error:
+            do.resizes.failed(pod, outcome.resize_error)
         if outcome.acted or outcome.errors:
             await self._publish_outcome(pod, memory, interrupt)
         if outcome.errors:
@@ -178,6 +197,19 @@ class PodSync:
         if actions.to_reset:
             return Synced(again_in=0.0)  # all containers have gone: start them
         return Synced(again_in=self._seconds_to_deadline(pod))
+
+    def _note_sizes(self, pod: Pod, uid: PodUID, runtime: PodRuntimeStatus) -> PodResources:
+        """What the pod's containers were given; of those that ran before it was recorded, what is allocated."""
+        known = self._do.actuated.get(uid) or PodResources()
+        for container in (*pod.spec.init_containers, *pod.spec.containers):
+            status = runtime.container(container.name)
+            if status is not None and status.running and container.name not in known.containers:
+                self._do.actuated.set_container(uid, container.name, container.resources or ResourceRequirements())
+        if pod.spec.resources is not None and known.pod_level is None:
+            self._do.actuated.set_pod_level(uid, pod.spec.resources)
+        given = self._do.actuated.get(uid) or known
+        self._do.resizes.in_progress(pod, is_actuated(pod, runtime, given))
+        return given
 
     async def _runtime_status(self, pod: Pod, memory: _Memory, interrupt: Interrupt) -> PodRuntimeStatus:
         """The runtime's view of the pod, newer than what was last done to it."""
@@ -247,6 +279,7 @@ class PodSync:
         """The status as it is after what was just done."""
         runtime = await self._runtime_status(pod, memory, interrupt)
         self._do.probes.update(pod, runtime)
+        self._note_sizes(pod, pod_uid(pod), runtime)
         self._do.statuses.set(
             pod, await self._do.statuses.generate(pod, runtime, memory.reasons, terminated=False, verdict=None)
         )
@@ -254,7 +287,7 @@ class PodSync:
     # SyncTerminatingPod.
 
     async def sync_terminating(self, work: PodWork, interrupt: Interrupt) -> None:
-        pod, uid, do = work.pod, pod_uid(work.pod), self._do
+        pod, uid, do = self._do.resizes.allocated(work.pod), pod_uid(work.pod), self._do
         memory = self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, interrupt)
         if not work.runtime_only:
@@ -287,7 +320,7 @@ class PodSync:
     # SyncTerminatedPod.
 
     async def sync_terminated(self, work: PodWork) -> None:
-        pod, uid, do = work.pod, pod_uid(work.pod), self._do
+        pod, uid, do = self._do.resizes.allocated(work.pod), pod_uid(work.pod), self._do
         memory = self._memory.setdefault(uid, _Memory())
         runtime = await self._runtime_status(pod, memory, Interrupt())
         do.statuses.set(pod, await do.statuses.generate(pod, runtime, {}, terminated=True, verdict=work.verdict))

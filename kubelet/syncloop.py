@@ -67,18 +67,27 @@ class Upkeep(Protocol):
     async def delete_mirrors(self, mirrors: list[Pod]) -> None: ...
 
 
+class Allocations(Protocol):
+    """What admitted pods may use of the node."""
+
+    def admitted(self, pod: Pod) -> None: ...
+
+    def changed(self, pod: Pod) -> None: ...
+
+
 class SyncLoop:
     def __init__(
         self, config: PodConfig, pods: PodManager, workers: PodWorkers, runtime: RuntimeView,
         probe_results: "asyncio.Queue[ProbeResult]", upkeep: Upkeep, timeline: Timeline,
         on_probe_result: Callable[[ProbeResult], None], on_pod: Callable[[Pod], None],
-        on_death: Callable[[str, str], None],
+        on_death: Callable[[str, str], None], allocations: Allocations,
     ) -> None:
         """Those who hear first: `on_probe_result` of each verdict, `on_pod` of each new version of a pod or mirror,
         `on_death` of each container that ended (pod UID, container id)."""
         self._config, self._pods, self._workers, self._runtime = config, pods, workers, runtime
         self._probe_results, self._upkeep, self._timeline = probe_results, upkeep, timeline
         self._on_probe_result, self._on_pod, self._on_death = on_probe_result, on_pod, on_death
+        self._allocations = allocations
         self._untidy = asyncio.Event()
         self._preemptions: asyncio.Queue[Preemption] = asyncio.Queue()
         self._waiting_for_room: set[PodUID] = set()
@@ -145,6 +154,8 @@ class SyncLoop:
 
     def _admitted(self, pod: Pod) -> None:
         self._timeline.mark(pod_uid(pod), Stage.ADMITTED)
+        if not pod.metadata.deletion_timestamp:
+            self._allocations.admitted(pod)
         self._workers.update(PodUpdate(UpdateKind.CREATE, pod))
 
     async def _preempt(self, group: asyncio.TaskGroup) -> None:
@@ -170,6 +181,8 @@ class SyncLoop:
             self._waiting_for_room.discard(pod_uid(pod))
         elif pod_uid(pod) in self._waiting_for_room:
             return
+        if not self._workers.termination_requested(pod_uid(pod)) and not pod.metadata.deletion_timestamp:
+            self._allocations.changed(pod)
         self._workers.update(PodUpdate(UpdateKind.UPDATE, pod))
 
     def _removed(self, pod: Pod) -> None:

@@ -117,13 +117,23 @@ class PodCgroups:
         uid, name = pod_uid(pod), pod_name(self._root, pod)
         settings = self._settings
         if self._pods.get(uid) != name or not await asyncio.to_thread(self._tree.exists, self._path(name)):
-            values = pod_values(pod, cfs_quota=settings.cfs_quota, period=settings.cfs_period, pids=settings.pids_limit)
+            values = self.values(pod)
             none = dict.fromkeys(settings.hugepage_sizes, 0)
             await self._create(self._path(name), replace(values, hugepages=none | values.hugepages))
             self._pods[uid] = name
         if qos_class(pod) == BURSTABLE:
             self._burstable[uid] = milli(pod_requests(pod).get("cpu", Fraction(0)))
         await self._update_tiers()
+
+    def values(self, pod: Pod) -> CgroupValues:
+        """What a cgroup of this pod's size has."""
+        settings = self._settings
+        return pod_values(pod, cfs_quota=settings.cfs_quota, period=settings.cfs_period, pids=settings.pids_limit)
+
+    async def apply(self, pod: Pod, values: CgroupValues) -> None:
+        """Write these values, and no others, into the pod's cgroup: it is resized. Raises CgroupError."""
+        if self._settings.per_qos:
+            await self._update(self._path(pod_name(self._root, pod)), values)
 
     async def remove(self, uid: PodUID) -> None:
         """Kill what is left in the pod's cgroup and remove it. Idempotent. Raises CgroupError."""

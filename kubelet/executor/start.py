@@ -140,10 +140,12 @@ class Starter:
     def __init__(
         self, runtime: RuntimeClient, configs: ContainerConfigs, killer: Killer, recorder: EventRecorder,
         timeline: Timeline, pod_logs_dir: Path, legacy_logs_dir: Path,
+        on_size: Callable[[Pod, ContainerToStart], None] = lambda _pod, _item: None,
     ) -> None:
+        """`on_size` hears of each container that is about to be created with the resources that it has in the spec."""
         self._runtime, self._configs, self._killer = runtime, configs, killer
         self._recorder, self._timeline = recorder, timeline
-        self._pod_logs_dir, self._legacy_logs_dir = pod_logs_dir, legacy_logs_dir
+        self._pod_logs_dir, self._legacy_logs_dir, self._on_size = pod_logs_dir, legacy_logs_dir, on_size
 
     async def start(
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus,
@@ -188,6 +190,7 @@ class Starter:
         try:
             instance = await self._instance(pod, item.container, runtime)
             config = await self._configs.container(pod, item, guess, instance, outcome, _target_id(item, runtime))
+            self._on_size(pod, item)
             response = await self._runtime.CreateContainer(cri.CreateContainerRequest(
                 pod_sandbox_id=sandbox.id, config=config, sandbox_config=sandbox.config,
             ))
@@ -247,6 +250,7 @@ class Starter:
     async def _create(
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, config: cri.ContainerConfig
     ) -> ContainerID:
+        self._on_size(pod, item)
         try:
             with self._timeline.span(pod_uid(pod), Stage.CREATE, item.container.name):
                 response = await self._runtime.CreateContainer(cri.CreateContainerRequest(

@@ -25,6 +25,7 @@ from kubelet.api.types import Pod
 from kubelet.containerspec import ContainerConfigError
 from kubelet.events import EventRecorder
 from kubelet.executor.kill import Killer, KillError
+from kubelet.executor.resize import ResizeError, Resizer
 from kubelet.executor.sandboxbackoff import Delay, SandboxBackoff
 from kubelet.executor.start import (
     ContainerToStart,
@@ -67,8 +68,9 @@ class SyncOutcome:
     retry_at: float | None = None
     acted: bool = False
     killed: bool = False
-    """Something was stopped or removed, not only started."""
+    """Something was stopped, removed or resized, not only started."""
     started: list[ContainerID] = field(default_factory=list)
+    resize_error: str = ""
 
     def container_failed(self, name: str, error: StartError) -> None:
         self.reasons[name] = (error.reason, error.message)
@@ -104,11 +106,12 @@ class PodExecutor:
     def __init__(
         self, runtime: RuntimeClient, sandboxes: SandboxConfigs, images: Images, starter: Starter, killer: Killer,
         crash_backoff: CrashBackoff, recorder: EventRecorder, timeline: Timeline,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, resizer: Resizer | None = None,
     ) -> None:
+        """Without a `resizer` containers keep the size with which they were started."""
         self._runtime, self._sandboxes, self._images = runtime, sandboxes, images
         self._starter, self._killer, self._crash_backoff = starter, killer, crash_backoff
-        self._recorder, self._timeline = recorder, timeline
+        self._recorder, self._timeline, self._resizer = recorder, timeline, resizer
         self._sandbox_backoff = SandboxBackoff(clock)
 
     async def carry_out(
@@ -118,7 +121,7 @@ class PodExecutor:
         outcome = SyncOutcome(
             acted=not actions.empty,
             killed=bool(
-                actions.to_kill or actions.to_reset
+                actions.to_kill or actions.to_reset or actions.to_resize or actions.resize_pod
                 or (actions.kill_pod and (runtime.sandboxes or runtime.containers))
             ),
         )
@@ -140,6 +143,13 @@ class PodExecutor:
         if actions.create_sandbox and (delay := self._sandbox_backoff.delay(pod_uid(pod))):
             outcome.sandbox_failed(delay)
             return outcome
+        if self._resizer is not None and (actions.to_resize or actions.resize_pod):
+            try:
+                await self._resizer.resize(pod, runtime, actions)
+            except ResizeError as error:
+                outcome.resize_error = str(error)
+                outcome.errors.append(f'failed to "ResizePodInPlace" for "{formatted(pod)}" with '
+                                      f'ResizePodInPlaceError: "{error}"')
         try:
             handler = await self._sandboxes.runtime_handler(pod)
             config = self._sandboxes.sandbox(pod, actions.attempt)

@@ -156,9 +156,10 @@ def _names(first: Sequence[str], first_kind: str, second: Sequence[str], second_
 
 
 def with_transition_times(status: PodStatus, previous: PodStatus, now: float) -> PodStatus:
-    """Each condition of ours gets the time at which its status last changed: the previous one's, or now."""
+    """Each condition of ours gets the time at which its status last changed: the previous one's, or now. Those of a
+    resize come with the time at which their reason changed."""
     def timed(condition: PodCondition) -> PodCondition:
-        if condition.type not in OWNED | SHARED:
+        if condition.type not in OWNED | SHARED or condition.type in (RESIZE_PENDING, RESIZE_IN_PROGRESS):
             return condition
         before = find(previous.conditions, condition.type)
         same = before is not None and before.status == condition.status and before.last_transition_time

@@ -77,13 +77,21 @@ def make(name, **meta):
     )
 
 
+class Sizes:
+    def admitted(self, pod):
+        pass
+
+    def changed(self, pod):
+        pass
+
+
 class Bench:
     def __init__(self):
         self.config, self.house, self.syncer = Config(), House(), Syncer()
         self.workers = PodWorkers(self.syncer)
         self.loop = SyncLoop(
             self.config, PodManager(), self.workers, Runtime(), asyncio.Queue(), self.house, Timeline(),
-            lambda _: None, lambda _: None, lambda *_: None,
+            lambda _: None, lambda _: None, lambda *_: None, Sizes(),
         )
 
     def tell(self, op, pod):
