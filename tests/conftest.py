@@ -9,6 +9,9 @@ import pytest
 from hypothesis import settings
 
 SUITES = Path(__file__).parent
+# How long an example takes says something about the machine and what else it does, nothing about the code.
+hypothesis.settings.register_profile("podwright", deadline=None)
+hypothesis.settings.load_profile("podwright")
 
 # How long an example takes says something of the machine, which may be busy, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
