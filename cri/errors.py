@@ -17,6 +17,12 @@ class CriError(Exception):
         super().__init__(message)
         self.message, self.method = message, method
 
+    @property
+    def as_status(self) -> str:
+        """The error as Go's gRPC prints it, which is how people know it from events and statuses."""
+        code = "".join(part.capitalize() for part in self.code.name.split("_"))
+        return f"rpc error: code = {code} desc = {self.message}"
+
 
 class NotFoundError(CriError):
     code = grpc.StatusCode.NOT_FOUND

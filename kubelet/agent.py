@@ -265,7 +265,7 @@ class Agent:
             pods=self.pods, cache=self.pleg.cache, executor=executor, killer=killer, statuses=self.statuses,
             volumes=self.volumes, references=self.objects, cgroups=self.cgroups, probes=self.probes,
             mirrors=self.mirrors, user_namespaces=self.user_namespaces, resizes=self.allocations,
-            actuated=self.actuated, recorder=self.recorder,
+            actuated=self.actuated, reinspect=self.pleg.request_reinspect, recorder=self.recorder,
             timeline=self.timeline, root_dir=self.root_dir,
             network_error=self.health.network_error,
         ))

@@ -124,6 +124,8 @@ class PodServices:
     user_namespaces: UserNamespaces
     resizes: Resizes
     actuated: ResourceStore
+    reinspect: Callable[[str], None]
+    """Asks for a close look at a pod's containers: their size changes without an event."""
     recorder: EventRecorder
     timeline: Timeline
     root_dir: Path
@@ -188,6 +190,8 @@ class PodSync:
         if is_told_of(do.cache.entry(uid), outcome):
             memory.acted_at = acted_at
         memory.reasons = outcome.reasons
+        if actions.to_resize or actions.resize_pod:
+            do.reinspect(uid)
         if outcome.resize_error:
             do.resizes.failed(pod, outcome.resize_error)
         if outcome.acted or outcome.errors:

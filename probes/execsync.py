@@ -26,7 +26,6 @@ async def probe_exec(runtime: ExecRuntime, container_id: str, command: Sequence[
         text = f'command timed out: "{" ".join(command)}" timed out after {go_seconds(timeout)}'
         return Answer(Outcome.FAILURE, text, timed_out=True)
     except CriError as error:
-        code = "".join(part.capitalize() for part in error.code.name.split("_"))
-        return Answer(Outcome.UNKNOWN, error=f"rpc error: code = {code} desc = {error.message}")
+        return Answer(Outcome.UNKNOWN, error=error.as_status)
     output = (response.stdout + response.stderr)[:OUTPUT_LIMIT].decode(errors="replace")
     return Answer(Outcome.SUCCESS if response.exit_code == 0 else Outcome.FAILURE, output)

@@ -6,6 +6,7 @@ minutes (a server that drains) is waited for. The API knows tcpSocket hooks as w
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Protocol
 
 from cri.errors import CriError
 from cri.v1 import api_pb2 as cri
-from kubelet.api.meta import AnyContainer, pod_reference
+from kubelet.api.meta import AnyContainer, formatted, pod_reference
 from kubelet.api.types import HTTPGetAction, IntOrString, LifecycleHandler, Pod
 from kubelet.events import EventRecorder
 from kubelet.version import KUBERNETES_VERSION
@@ -41,24 +42,35 @@ async def run_hook(
 ) -> None:
     """Run one handler to its end. No time limit of its own: the caller's deadline counts. Raises HookError."""
     if handler.exec is not None:
-        await _run_exec(runtime, container_id, container.name, handler.exec.command)
+        await _run_exec(runtime, pod, container, container_id, handler.exec.command)
     elif handler.http_get is not None:
         await _run_http(recorder, pod, container, handler.http_get, pod_ip)
     elif handler.sleep is not None:
         await asyncio.sleep(handler.sleep.seconds)
     else:
         known = "it names neither exec, httpGet nor sleep"
-        raise HookError(f"invalid handler: {'tcpSocket is not supported in hooks' if handler.tcp_socket else known}")
+        what = "tcpSocket is not supported in hooks" if handler.tcp_socket else known
+        raise HookError(f"Cannot run handler: invalid handler: {what}")
 
 
-async def _run_exec(runtime: HookRuntime, container_id: str, name: str, command: tuple[str, ...]) -> None:
+async def _run_exec(
+    runtime: HookRuntime, pod: Pod, container: AnyContainer, container_id: str, command: tuple[str, ...]
+) -> None:
+    output = problem = ""
     try:
         done = await runtime.ExecSync(cri.ExecSyncRequest(container_id=container_id, cmd=command))
     except CriError as error:
-        raise HookError(f"exec hook {list(command)} of container {name} could not be run: {error}") from None
-    if done.exit_code:
-        output = (done.stdout + done.stderr)[:OUTPUT_CAP].decode(errors="replace").strip()
-        raise HookError(f"exec hook {list(command)} of container {name} exited with {done.exit_code}: {output}")
+        problem = error.as_status
+    else:
+        if done.exit_code:
+            stderr = done.stderr[:OUTPUT_CAP].decode(errors="replace")
+            problem = f"command '{' '.join(command)}' exited with {done.exit_code}: {stderr}"
+        output = (done.stdout + done.stderr)[:OUTPUT_CAP].decode(errors="replace")
+    if problem:
+        raise HookError(
+            f'Exec lifecycle hook ([{" ".join(command)}]) for Container "{container.name}" in Pod "{formatted(pod)}" '
+            f"failed - error: {problem}, message: {json.dumps(output, ensure_ascii=False)}"
+        )
 
 
 async def _run_http(
@@ -71,20 +83,23 @@ async def _run_http(
         tuple((item.name, item.value) for item in action.http_headers),
     )
     try:
-        await send_get(handler, pod_ip, USER_AGENT)
-    except PlainAnswerError:
-        await _run_plain(recorder, pod, handler, pod_ip)
+        try:
+            await send_get(handler, pod_ip, USER_AGENT)
+        except PlainAnswerError:
+            await _run_plain(recorder, pod, handler, pod_ip)
     except HttpGetError as error:
-        raise HookError(f"HTTP hook failed: {error}") from None
+        raise _http_failed(pod, container, action, error) from None
+
+
+def _http_failed(pod: Pod, container: AnyContainer, action: HTTPGetAction, error: HttpGetError) -> HookError:
+    return HookError(f'HTTP lifecycle hook ({action.path}) for Container "{container.name}" in Pod "{formatted(pod)}" '
+                     f"failed - error: {error}")
 
 
 async def _run_plain(recorder: EventRecorder, pod: Pod, handler: HttpHandler, pod_ip: str) -> None:
-    """The hook again, over plain HTTP, where a credential must not go."""
+    """The hook again, over plain HTTP, where a credential must not go. Raises HttpGetError."""
     headers = tuple((name, value) for name, value in handler.headers if canonical(name) != "Authorization")
-    try:
-        await send_get(replace(handler, scheme="http", headers=headers), pod_ip, USER_AGENT)
-    except HttpGetError as error:
-        raise HookError(f"HTTP hook failed: {error}") from None
+    await send_get(replace(handler, scheme="http", headers=headers), pod_ip, USER_AGENT)
     address = join_host_port(handler.host or pod_ip, handler.port)
     recorder.event(
         pod_reference(pod), "Warning", "LifecycleHTTPFallback",

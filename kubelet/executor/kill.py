@@ -41,7 +41,10 @@ MINIMUM_STOP_SECONDS = 2
 
 
 class KillError(Exception):
-    """Containers or sandboxes that could not be stopped; the text names each."""
+    """Containers or sandboxes that could not be stopped; the text names each, several of them in brackets."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
 
 
 @dataclass(slots=True)
@@ -91,7 +94,9 @@ class Killer:
             try:
                 await self.kill_container(pod, status, grace_override=grace_override, pod_ip=pod_ip, order=order)
             except CriError as error:
-                failed.append(f"container {status.name}: {error}")
+                failed.append(
+                    f'failed to "KillContainer" for "{status.name}" with KillContainerError: "{error.as_status}"'
+                )
             finally:
                 order.ended[status.name].set()
 
@@ -99,7 +104,7 @@ class Killer:
             for status in containers:
                 group.create_task(kill_one(status))
         if failed:
-            raise KillError("; ".join(failed))
+            raise KillError(failed)
 
     async def kill_container(
         self, pod: Pod, status: ContainerStatus, *, pod_ip: str, message: str = "",

@@ -267,8 +267,10 @@ class Starter:
             with self._timeline.span(pod_uid(pod), Stage.START, item.container.name):
                 await self._runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
         except CriError as error:
-            self._event(pod, item, "Warning", "Failed", f"Error: {error}")
-            raise StartError("RunContainerError", str(error)) from None
+            # Without the container's id repeated failures are the same event.
+            text = error.message.replace(container_id, item.container.name)
+            self._event(pod, item, "Warning", "Failed", f"Error: {text}")
+            raise StartError("RunContainerError", error.message) from None
         self._event(pod, item, "Normal", "Started", "Container started")
 
     async def _post_start(

@@ -198,9 +198,11 @@ class PodExecutor:
             except NotFoundError:
                 continue
             except CriError as error:
-                failed.append(f"sandbox {sandbox.id}: {error}")
+                failed.append(
+                    f'failed to "KillPodSandbox" for "{runtime.uid}" with KillPodSandboxError: "{error.as_status}"'
+                )
         if failed:
-            raise KillError("; ".join(failed))
+            raise KillError(failed)
 
     async def _purge_init_containers(self, pod: Pod, runtime: PodRuntimeStatus) -> None:
         names = {container.name for container in pod.spec.init_containers}
@@ -288,7 +290,7 @@ class PodExecutor:
                     cri.RunPodSandboxRequest(config=request.config, runtime_handler=request.handler), on_created
                 )
         except CriError as error:
-            raise SandboxFailedError(self._sandbox_failed(pod, str(error))) from None
+            raise SandboxFailedError(self._sandbox_failed(pod, error.as_status)) from None
         sandbox_id = SandboxID(made.id)
         ips = await self._addresses(pod, sandbox_id) if made.ips is None else made.ips
         self._timeline.mark(uid, Stage.NETWORK)
@@ -300,7 +302,8 @@ class PodExecutor:
             status = await self._runtime.PodSandboxStatus(cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id))
         except CriError as error:
             self._recorder.event(
-                pod_reference(pod), "Warning", "FailedPodSandBoxStatus", f"Unable to get pod sandbox status: {error}"
+                pod_reference(pod), "Warning", "FailedPodSandBoxStatus",
+                f"Unable to get pod sandbox status: {error.as_status}",
             )
             text = f"unable to get the status of sandbox {sandbox_id}: {error}"
             raise SandboxFailedError(self._sandbox_backoff.failed(pod_uid(pod), text)) from None

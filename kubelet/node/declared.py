@@ -9,7 +9,10 @@ from kubelet.config import KubeletConfiguration, gates
 
 RESTART_ALL = "RestartAllContainersOnContainerExits"
 USER_NAMESPACES_ON_HOST_NETWORK = "UserNamespacesHostNetworkSupport"
-_OURS = ("ExtendWebSocketsToKubelet", RESTART_ALL)
+_OURS = (
+    "ExtendWebSocketsToKubelet", "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers",
+    RESTART_ALL,
+)
 """What this agent can do and upstream declares by a feature gate of the same name."""
 
 

@@ -134,17 +134,18 @@ async def test_nobody_who_listens_fails_the_hook() -> None:
     async with server() as one:
         port = one.port
     for scheme in ("HTTP", "HTTPS"):
-        with pytest.raises(HookError, match="connection refused"):
-            await run(LifecycleHandler(http_get=HTTPGetAction(port=port, scheme=scheme)))
+        with pytest.raises(HookError, match=r'^HTTP lifecycle hook \(/\) for Container "app" .*connection refused$'):
+            await run(LifecycleHandler(http_get=HTTPGetAction(port=port, scheme=scheme, path="/")))
 
 
 @pytest.mark.parametrize(
     ("handler", "answer", "text"),
     [
         (LifecycleHandler(exec=ExecAction(command=("no",))), cri.ExecSyncResponse(exit_code=3, stderr=b"not so"),
-         "exited with 3: not so"),
+         r'^Exec lifecycle hook \(\[no\]\) for Container "app" in Pod "p_n\(u\)" failed - error: '
+         r"command 'no' exited with 3: not so, message: \"not so\"$"),
         (LifecycleHandler(exec=ExecAction(command=("no",))), UnavailableError("the engine is gone", "ExecSync"),
-         "the engine is gone"),
+         "error: rpc error: code = Unavailable desc = the engine is gone, message: \"\"$"),
         (LifecycleHandler(), None, "names neither exec, httpGet nor sleep"),
         (LifecycleHandler(tcp_socket=TCPSocketAction(port=80)), None, "tcpSocket is not supported in hooks"),
         (LifecycleHandler(http_get=HTTPGetAction(port="unheard")), None, "no port named 'unheard'"),

@@ -19,6 +19,7 @@ from kubelet.api.types import (
     PodSpec,
     PodStatus,
 )
+from kubelet.executor.kill import KillError
 from kubelet.podstatus.context import ProbeFlags
 from kubelet.podworkers import Interrupt
 
@@ -306,3 +307,49 @@ async def test_an_ephemeral_container_starts_beside_the_others_and_only_once(tmp
     assert debug.state and debug.state.terminated and debug.state.terminated.exit_code == 3
     assert debug.restart_count == 0
     assert life.condition("Ready") == "True", "it does not count for readiness"
+
+
+# -- what people are told --------------------------------------------------------------------------------------------
+
+
+async def test_failures_are_told_in_the_words_that_people_know(tmp_path: Path) -> None:
+    life = PodInMemory(pod(container("app"), container("other")), tmp_path)
+    life.runtime.broken["RunPodSandbox"] = UnavailableError("no network", "RunPodSandbox")
+    _, outcome = await life.sync()
+    text = "rpc error: code = Unavailable desc = no network"
+    assert life.events() == [f"FailedCreatePodSandBox: Failed to create pod sandbox: {text}"]
+    assert outcome.errors == [
+        f'failed to "CreatePodSandbox" for "p_n(u)" with CreatePodSandboxError: "{text}"'
+    ]
+    life.runtime.broken = {
+        "StartContainer app": UnavailableError("cannot start app-2: no such file", "StartContainer"),
+        "CreateContainer other": UnavailableError("no space", "CreateContainer"),
+    }
+    await life.sync()
+    assert {"Failed: Error: cannot start app: no such file", "Failed: Error: no space"} <= set(life.events())
+    waiting = {status.name: status.state.waiting for status in life.status.container_statuses if status.state}
+    assert {name: (state.reason, state.message) for name, state in waiting.items() if state} == {
+        "app": ("RunContainerError", "cannot start app-2: no such file"),
+        "other": ("CreateContainerError", "no space"),
+    }
+
+
+async def test_what_cannot_be_stopped_is_named(tmp_path: Path) -> None:
+    life = await started(pod(container("app"), container("other")), tmp_path)
+    for name in ("app", "other"):
+        life.runtime.broken[f"StopContainer {name}"] = UnavailableError("busy", "StopContainer")
+    seen = life.runtime.status(life.pod)
+    with pytest.raises(KillError) as failed:
+        await life.killer.kill_containers(life.pod, seen.running_containers, 30, Interrupt(), "")
+    text = 'failed to "KillContainer" for "{}" with KillContainerError: "rpc error: code = Unavailable desc = busy"'
+    assert str(failed.value) in {
+        f"[{text.format(one)}, {text.format(two)}]" for one, two in (("app", "other"), ("other", "app"))
+    }
+
+
+async def test_events_of_containers_name_their_place_in_the_spec(tmp_path: Path) -> None:
+    life = await started(pod(container("app"), init=(container("setup"),)), tmp_path)
+    life.replace_spec(ephemeral_containers=(EphemeralContainer(name="debug", image="debug:1"),))
+    await life.settle()
+    places = {event.ref.field_path for event in life.recorder.recent("u") if event.reason == "Started"}
+    assert places == {"spec.initContainers{setup}", "spec.containers{app}", "spec.ephemeralContainers{debug}"}
