@@ -281,9 +281,12 @@ def test_resources_of_pods_may_be_switched_off(resources, enabled, rejected):
     )
 
 
+RESIZES = ("InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers")
+
+
 @pytest.mark.parametrize(("gates", "declared"), [
-    ({}, ("ExtendWebSocketsToKubelet", "RestartAllContainersOnContainerExits")),
-    ({"RestartAllContainersOnContainerExits": False}, ("ExtendWebSocketsToKubelet",)),
+    ({}, ("ExtendWebSocketsToKubelet", *RESIZES, "RestartAllContainersOnContainerExits")),
+    ({"RestartAllContainersOnContainerExits": False}, ("ExtendWebSocketsToKubelet", *RESIZES)),
     ({"NodeDeclaredFeatures": False}, ()),
 ])
 def test_what_the_node_declares(gates, declared):
