@@ -4,6 +4,7 @@ Flags and file names are kubeadm's where it has an opinion. Ready within seconds
 """
 
 import asyncio
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,6 +66,29 @@ class ControlPlane:
                 self._spawn("kube-scheduler", scheduler_flags()),
                 client.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", KUBELET_API_ADMIN),
             )
+
+    async def back_up(self) -> Path:
+        """A copy of what the cluster's storage holds; etcd is away for a moment meanwhile."""
+        copy = self.node.scratch / "etcd-backup"
+        await self.processes["etcd"].stop()
+        await asyncio.to_thread(shutil.copytree, self._etcd_data, copy, dirs_exist_ok=True)
+        await self._spawn("etcd", etcd_flags(self.node))
+        return copy
+
+    async def set_back(self, copy: Path) -> None:
+        """Put a backup in the place of the cluster's storage, as after a disaster, and start the API server on it."""
+        await self.processes["kube-apiserver"].stop(grace_seconds=2)
+        await self.processes["etcd"].stop()
+        await asyncio.to_thread(shutil.rmtree, self._etcd_data)
+        await asyncio.to_thread(shutil.copytree, copy, self._etcd_data)
+        await self._spawn("etcd", etcd_flags(self.node))
+        await self._spawn("kube-apiserver", apiserver_flags(self.node))
+        async with ApiClient(self.admin_kubeconfig) as client:
+            await self._until_ready(client)
+
+    @property
+    def _etcd_data(self) -> Path:
+        return self.node.path(etcd_flags(self.node)["data-dir"])
 
     async def _write_files(self) -> None:
         directory = self.node.path("/etc/kubernetes")

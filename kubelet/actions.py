@@ -253,7 +253,8 @@ def _plan_init_containers(pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVe
     """Plan init containers and sidecars; True when regular containers may run.
 
     Walks backwards: the last init container that has a status tells how far the pod came, since those before it may
-    have been collected. Sidecars before that point are kept running.
+    have been collected. Sidecars before that point are kept running. What ran in an earlier sandbox tells nothing:
+    after a reboot everything is run again (kubernetes#124002).
     """
     containers = pod.spec.init_containers
     if not containers:
@@ -265,7 +266,7 @@ def _plan_init_containers(pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVe
     reached = initialized
     for index in range(len(containers) - 1, -1, -1):
         container = containers[index]
-        status = runtime.container(container.name)
+        status = _in_this_sandbox(runtime, container.name)
         if status is None:
             if reached and is_sidecar(container):
                 draft.init.append(index)
@@ -283,6 +284,12 @@ def _plan_init_containers(pod: Pod, runtime: PodRuntimeStatus, verdicts: ProbeVe
         draft.init.append(0)
     draft.init.reverse()
     return initialized
+
+
+def _in_this_sandbox(runtime: PodRuntimeStatus, name: str) -> ContainerStatus | None:
+    """The newest container of that name in the newest sandbox."""
+    sandbox = runtime.sandboxes[0].id if runtime.sandboxes else None
+    return next((found for found in runtime.containers if found.name == name and found.sandbox_id == sandbox), None)
 
 
 class _InitStep(Enum):

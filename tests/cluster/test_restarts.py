@@ -17,6 +17,7 @@ from kube import (
     container_status,
     is_ready,
     of_peer,
+    phase,
     pod,
     restarts,
     shell,
@@ -194,3 +195,27 @@ async def _no_line_lost_or_doubled(kube: Kube, writer: Json) -> None:
     assert len(numbers) > 500
     shown = [int(line) for line in (await kube.logs("writer", "-c", "main")).splitlines()]
     assert shown[: len(numbers)] == numbers
+
+
+async def test_a_control_plane_that_was_set_back_hears_of_everything_again(broken: Kube) -> None:
+    """Restored from a backup: a pod that got ready after it is not ready there, and versions go back to a time before
+    what this node has seen. Last, since what other tests made is gone or back again."""
+    await broken.apply(
+        pod("waits", shell("main", "until [ -e /go/on ]; do usleep 100000; done; " + WAIT,
+                           readinessProbe={"exec": {"command": ["ls", "/go/on"]}, "periodSeconds": 1},
+                           volumeMounts=[{"name": "go", "mountPath": "/go"}]),
+            volumes=[{"name": "go", "hostPath": {"path": f"/var/tmp/{broken.namespace}", "type": "DirectoryOrCreate"}}],
+            nodeName=broken.cluster.name),
+    )  # fmt: skip
+    before = await broken.until_pod("waits", lambda of: phase(of) == "Running")
+    plane = broken.cluster.control_plane
+    copy = await plane.back_up()
+    broken.cluster.node.path(f"/var/tmp/{broken.namespace}/on").touch()
+    await broken.until_pod("waits", is_ready)
+    await plane.set_back(copy)
+
+    after = await broken.until_pod("waits", is_ready)
+    assert after["metadata"]["uid"] == before["metadata"]["uid"] and restarts(after) == 0
+    assert container_status(after)["containerID"] == container_status(before)["containerID"]
+    await broken.delete("pods/waits")
+    await broken.until_gone("waits")

@@ -1,7 +1,7 @@
 """The plan for a pod: tables over sandboxes, init containers, sidecars, policies and probes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -209,6 +209,14 @@ def test_init_containers(
 ) -> None:
     plan = compute_pod_actions(make_pod("a", init=INIT, policy=policy), runtime(*containers), Verdicts())
     assert (plan.init_to_start, plan.regular_to_start, plan.kill_pod) == (init, regular, kill_pod)
+
+
+def test_what_ran_before_a_reboot_tells_nothing_of_how_far_the_pod_came() -> None:
+    stale = [replace(ran(name, EXITED), sandbox_id=SandboxID("old")) for name in ("i1", "i2", "a")]
+    pod = make_pod("a", init=INIT)
+    assert compute_pod_actions(pod, runtime(*stale), Verdicts()).init_to_start == (0,)
+    plan = compute_pod_actions(pod, runtime(ran("i1", EXITED, at=9), *stale), Verdicts())
+    assert (plan.init_to_start, plan.regular_to_start) == ((1,), ())
 
 
 SIDECARS = (make_container("s1", sidecar=True), make_container("i"), make_container("s2", sidecar=True))
