@@ -220,7 +220,7 @@ class PodInMemory:
         backoff = CrashBackoff(Backoff(10, 300), self.recorder, loop.time, loop.time)
         self.killer = killer
         self.executor = PodExecutor(
-            client, configs, configs, starter, killer, backoff, self.recorder, timeline
+            client, configs, configs, starter, killer, backoff, self.recorder, timeline, loop.time
         )
         self.flags: dict[str, ProbeFlags] = {}
         self.history: list[PodStatus] = []

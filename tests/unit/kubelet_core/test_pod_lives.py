@@ -1,5 +1,6 @@
 """Lives of pods, told on a runtime in memory: what is started, stopped and said, through crashes, edits and reboots."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +322,7 @@ async def test_failures_are_told_in_the_words_that_people_know(tmp_path: Path) -
     assert outcome.errors == [
         f'failed to "CreatePodSandbox" for "p_n(u)" with CreatePodSandboxError: "{text}"'
     ]
+    await asyncio.sleep(60)
     life.runtime.broken = {
         "StartContainer app": UnavailableError("cannot start app-2: no such file", "StartContainer"),
         "CreateContainer other": UnavailableError("no space", "CreateContainer"),
