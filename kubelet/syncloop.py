@@ -165,8 +165,12 @@ class SyncLoop:
 
     async def _make_room(self, preemption: Preemption) -> None:
         """The critical pod starts once its victims have ended, unless it has gone by then."""
-        await self._upkeep.make_room(preemption)
         uid = pod_uid(preemption.pod)
+        try:
+            await self._upkeep.make_room(preemption)
+        except Exception:
+            # As with messages: a defect in one pod's way must not stop all others'.
+            logger.exception("Making room failed unexpectedly pod=%s", pod_key(preemption.pod))
         pod = self._pods.get(uid)
         if uid in self._waiting_for_room and pod is not None:
             self._admitted(pod)

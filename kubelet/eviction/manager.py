@@ -135,6 +135,9 @@ class EvictionManager:
                 if str(error) != self._problem:
                     logger.warning("Eviction cannot measure the node, will be tried again error=%s", error)
                 self._problem = str(error)
+            except Exception:
+                # A defect that some pod or file brings out must not end the agent, which keeps all other pods.
+                logger.exception("A look at the node failed unexpectedly")
             if evicted:
                 await self._until_cleaned_up(evicted)
             else:

@@ -265,6 +265,22 @@ async def test_memory_may_be_watched_between_the_looks(watched, seconds):
         await task
 
 
+@pytest.mark.looptime
+async def test_a_defect_does_not_end_the_agent(caplog):
+    node = Node(make("a"))
+    bench = Bench(node, MEMORY)
+    node.is_short(Signal.MEMORY)
+    node.fails = ZeroDivisionError("a defect")
+    task = asyncio.get_running_loop().create_task(bench.manager.run())
+    await asyncio.sleep(15)
+    assert "a defect" in caplog.text
+    node.fails = None
+    await node.one_ended.wait()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 # --- the meter ---
 
 

@@ -37,6 +37,7 @@ class House:
     def __init__(self):
         self.answers, self.rejected = {}, []
         self.asked_for_room, self.room = asyncio.Event(), asyncio.Event()
+        self.fails = False
 
     def reject(self, pod, rejection):
         self.rejected.append((pod.metadata.name, rejection.reason))
@@ -47,6 +48,8 @@ class House:
     async def make_room(self, preemption):
         self.asked_for_room.set()
         await self.room.wait()
+        if self.fails:
+            raise RuntimeError("a defect")
 
     async def tidy(self, matter):
         matter()
@@ -156,3 +159,15 @@ async def test_a_rejection_starts_nothing():
         bench.tell(PodOp.ADD, make("other"))
         assert await bench.next() == ("other", {})
         assert bench.house.rejected == [("critical", "NodeAffinity")]
+
+
+async def test_a_defect_in_making_room_stops_nobody(caplog):
+    async with running() as bench:
+        bench.house.answers["critical"] = Preemption(CRITICAL, (make("victim"),), ())
+        bench.house.fails = True
+        bench.house.room.set()
+        bench.tell(PodOp.ADD, CRITICAL)
+        assert await bench.next() == ("critical", {})
+        bench.tell(PodOp.ADD, make("other"))
+        assert await bench.next() == ("other", {})
+    assert "a defect" in caplog.text
