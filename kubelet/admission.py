@@ -126,8 +126,8 @@ def admit(
 
 
 def _under_pressure(pod: Pod, state: NodeState) -> Rejection | None:
-    if not state.pressure or is_critical(pod):
-        return None
+    if not state.pressure or is_critical(pod) or pod.status.start_time:
+        return None  # one with a start time was taken before: a restart of the agent refuses nobody, eviction ranks all
     if state.pressure == (MEMORY_PRESSURE,):
         taint = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")
         if qos_class(pod) != BEST_EFFORT or _tolerated(taint, pod.spec.tolerations):

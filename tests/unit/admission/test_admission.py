@@ -217,6 +217,12 @@ def test_pressure(pressure, of, fits):
     assert admit(of, [], node(), NodeState(pressure=pressure)) == expected
 
 
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_pressure_refuses_nobody_whom_the_node_took_before(phase):
+    known = pod(status=PodStatus(phase=phase, start_time="2026-01-01T00:00:00Z"))
+    assert admit(known, [], node(), NodeState(pressure=("DiskPressure",))) is None
+
+
 def test_apparmor():
     profile = AppArmorProfile(type="RuntimeDefault")
     of = pod(security_context=PodSecurityContext(app_armor_profile=profile))
