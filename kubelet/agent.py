@@ -233,7 +233,7 @@ class Agent:
         )
         self.statuses = PodStatuses(
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
-            self._recursive_read_only, resize_conditions=self.allocations.conditions.of,
+            self._recursive_read_only, resize_conditions=self.allocations.conditions.of, actuated=self.actuated.get,
         )
 
     def _make_workers(self) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from kubelet.allocation import PodResources
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod, PodCondition, PodStatus
 from kubelet.podstatus import ProbeFlags, StatusContext, StatusManager, generate_pod_status
@@ -30,10 +31,12 @@ class PodStatuses:
         host_ips: Callable[[], tuple[str, ...]], runtime_name: Callable[[], str], timeline: Timeline,
         recursive_read_only: Callable[[Pod], bool],
         resize_conditions: Callable[[PodUID], tuple[PodCondition, ...]] = lambda _: (),
+        actuated: Callable[[PodUID], PodResources | None] = lambda _: None,
     ) -> None:
         self._manager, self._flags, self._host_ips = manager, flags, host_ips
         self._runtime_name, self._timeline = runtime_name, timeline
         self._recursive_read_only, self._resize_conditions = recursive_read_only, resize_conditions
+        self._actuated = actuated
         self.messages = TerminationMessages()
 
     async def generate(
@@ -43,11 +46,12 @@ class PodStatuses:
             name: ProbeFlags(started=flag.started, ready=flag.ready)
             for name, flag in self._flags(pod_uid(pod)).items()
         }
+        given = self._actuated(pod_uid(pod))
         context = StatusContext(
             now=time.time(), host_ips=self._host_ips(), runtime_name=self._runtime_name(), flags=flags,
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
             verdict=verdict, recursive_read_only=self._recursive_read_only(pod),
-            resize_conditions=self._resize_conditions(pod_uid(pod)),
+            resize_conditions=self._resize_conditions(pod_uid(pod)), actuated=given.containers if given else {},
         )
         return generate_pod_status(pod, runtime, self._manager.previous(pod), context)
 

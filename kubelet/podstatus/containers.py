@@ -192,7 +192,8 @@ def _from_runtime(
         started=old.started if old and found.running else None,
         volume_mounts=(old.volume_mounts if old else ())
         or _volume_mounts(container.volume_mounts, scene.context.recursive_read_only),
-        resources=resources_of(spec, found, old, container_id) if spec else None,
+        resources=resources_of(spec, found, old, container_id, scene.context.actuated.get(found.name))
+        if spec else None,
         allocated_resources=allocated_of(spec) if spec else {},
         user=_user(found),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kubelet.api.types import PodCondition
+from kubelet.api.types import PodCondition, ResourceRequirements
 from kubelet.podworkers.machine import Verdict
 
 
@@ -37,4 +37,6 @@ class StatusContext:
     """Why the node ended this pod (eviction, deadline, preemption, shutdown)."""
     recursive_read_only: bool = False
     """Whether the pod's runtime handler can make read-only mounts recursively so."""
+    actuated: Mapping[str, ResourceRequirements] = field(default_factory=dict)
+    """What running containers were given last."""
     resize_conditions: tuple[PodCondition, ...] = ()

@@ -4,6 +4,7 @@ Values below what the kernel can tell apart keep the spec's figure, or a resize 
 (pkg/kubelet/kubelet_pods.go convertContainerStatusResources).
 """
 
+import math
 from collections.abc import Mapping
 
 from kubelet.api.quantity import format_bytes, format_milli, milli_value, parse
@@ -25,9 +26,12 @@ def allocated_of(container: Container) -> dict[str, Quantity]:
 
 
 def resources_of(
-    container: Container, found: RuntimeContainer, old: ContainerStatus | None, container_id: str
+    container: Container, found: RuntimeContainer, old: ContainerStatus | None, container_id: str,
+    given: ResourceRequirements | None = None,
 ) -> ResourceRequirements:
-    """The spec's figures for a container that does not run; the runtime's, where it has them, for one that does."""
+    """The spec's figures for a container that does not run; the runtime's, where it has them, for one that does.
+
+    No runtime knows of memory requests: `given` is what the container was given last, as far as it was recorded."""
     spec = canonical_requirements(container.resources)
     if not found.running:
         return spec
@@ -42,7 +46,7 @@ def resources_of(
         _report(limits, MEMORY, _memory_limit(actual), before.limits)
     if requests:
         _report(requests, CPU, _cpu_request(actual, requests), before.requests)
-        _report(requests, MEMORY, None, before.requests)
+        _report(requests, MEMORY, _memory_request(given), before.requests)
     return ResourceRequirements(claims=spec.claims, limits=limits, requests=requests)
 
 
@@ -70,6 +74,11 @@ def _memory_limit(actual: ContainerResources | None) -> Quantity | None:
     if actual is None or not actual.memory_limit or actual.memory_limit <= 0:
         return None
     return format_bytes(actual.memory_limit)
+
+
+def _memory_request(given: ResourceRequirements | None) -> Quantity | None:
+    amount = given.requests.get(MEMORY) if given else None
+    return format_bytes(math.ceil(parse(amount))) if amount else None
 
 
 def _cpu_request(actual: ContainerResources | None, requests: Mapping[str, Quantity]) -> Quantity | None:

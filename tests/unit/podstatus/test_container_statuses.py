@@ -247,3 +247,15 @@ def test_a_sandbox_recreated_after_reboot_keeps_counts():
     assert only(after).restart_count == 4
     again = generate(of, runtime(running(restart_count=5, at=1_700_000_500), exited(code=255, restart_count=4)), after)
     assert (only(again).restart_count, only(again).last_state.terminated.exit_code) == (5, 255)
+
+
+def test_a_memory_request_is_what_was_given_last_since_no_runtime_knows_it():
+    def asks(memory):
+        return ResourceRequirements(requests={"memory": memory})
+
+    of = pod(container(resources=asks("64Mi")))
+    first = generate(of, runtime(running()), actuated={"app": asks("33554432")})
+    assert first.container_statuses[0].resources.requests == {"memory": "32Mi"}
+    second = generate(of, runtime(running()), first, actuated={"app": asks("67108864")})
+    assert second.container_statuses[0].resources.requests == {"memory": "64Mi"}
+    assert generate(of, runtime(running()), first).container_statuses[0].resources.requests == {"memory": "32Mi"}
