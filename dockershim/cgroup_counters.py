@@ -191,6 +191,9 @@ def _hugepages(group: Path | None, is_v2: bool) -> Samples:
             most = parse_number(_read(group / f"hugetlb.{size}.max_usage_in_bytes"))
             build.put("container_hugetlb_max_usage_bytes", most, size)
             build.put("container_hugetlb_failcnt", parse_number(_read(group / f"hugetlb.{size}.failcnt")), size)
+        else:
+            events = parse_flat(_read(group / f"hugetlb.{size}.events"))
+            build.put("container_hugetlb_failcnt", events.get("max"), size)
     return build.samples
 
 

@@ -88,6 +88,14 @@ def paths(pid: int, root: Path = CGROUP_ROOT, proc: Path = Path("/proc")) -> dic
     return found
 
 
+def has_controller(controller: str, root: Path = CGROUP_ROOT) -> bool:
+    """Whether this machine's control groups have it."""
+    try:
+        return controller in (root / "cgroup.controllers").read_text().split()
+    except OSError:
+        return (root / controller).exists()
+
+
 def name(pid: int, proc: Path = Path("/proc")) -> str:
     """The path of the process's cgroup below the hierarchy's root, of the memory controller in v1; empty if gone."""
     try:

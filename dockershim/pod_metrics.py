@@ -47,7 +47,13 @@ class PodMetrics:
         self._state, self._inventory, self._disk, self._clock = state, inventory, disk, clock
 
     def descriptors(self) -> list[cri.MetricDescriptor]:
-        return [family.descriptor() for family in FAMILIES.values()]
+        """Of what this machine has: clients take a family that no container ever has a value of for a fault."""
+        has_hugepages = cgroup_files.has_controller("hugetlb")
+        return [
+            family.descriptor()
+            for family in FAMILIES.values()
+            if has_hugepages or not family.name.startswith("container_hugetlb_")
+        ]
 
     async def pods(self) -> list[cri.PodSandboxMetrics]:
         """Of running sandboxes and their running containers."""

@@ -113,11 +113,13 @@ def test_network() -> None:
 def test_hugepages_and_processes_are_read(tmp_path: Path) -> None:
     for name, content in (
         ("hugetlb.2MB.current", "4194304"), ("hugetlb.2MB.rsvd.current", "0"), ("memory.peak", "5"),
+        ("hugetlb.2MB.events", "max 3\n"),
         ("cgroup.procs", f"{os.getpid()}\n"),
     ):
         (tmp_path / name).write_text(content)
     samples = cgroup_counters.read({"": tmp_path}, sda)
     assert samples["container_hugetlb_usage_bytes"] == {("2MB",): 4 << 20}
+    assert samples["container_hugetlb_failcnt"] == {("2MB",): 3}
     assert samples["container_memory_max_usage_bytes"] == {(): 5}
     mine = cgroup_counters.read_processes(tmp_path, os.getpid())
     assert mine["container_processes"] == {(): 1}
@@ -153,6 +155,17 @@ def test_every_sample_fits_its_descriptor(files: dict[str, str]) -> None:
         assert tuple(labels[key] for key in BASE_LABELS) == base
         assert metric.timestamp == 0
         assert (metric.metric_type == cri.COUNTER) == (metric.name.endswith(("_total", "failcnt")))
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+async def test_hugepages_are_described_where_the_machine_has_them(
+    world: ShimInMemory, monkeypatch: pytest.MonkeyPatch, has_it: bool
+) -> None:
+    monkeypatch.setattr(cgroup_files, "has_controller", lambda _: has_it)
+    told = await world.runtime.ListMetricDescriptors(cri.ListMetricDescriptorsRequest())
+    names = {descriptor.name for descriptor in told.descriptors}
+    assert ("container_hugetlb_usage_bytes" in names) is has_it
+    assert "container_memory_usage_bytes" in names and all(descriptor.help for descriptor in told.descriptors)
 
 
 async def test_metrics_of_a_pod_in_memory(world: ShimInMemory) -> None:

@@ -172,6 +172,16 @@ def test_cgroup_v2() -> None:
     assert cgroup_stats.from_v2({}) == cgroup_stats.CgroupStats()
 
 
+def test_controllers_of_a_machine(tmp_path: Path) -> None:
+    assert not cgroup_files.has_controller("hugetlb", tmp_path)
+    (tmp_path / "hugetlb").mkdir()
+    assert cgroup_files.has_controller("hugetlb", tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu memory\n")
+    assert not cgroup_files.has_controller("hugetlb", tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpu hugetlb\n")
+    assert cgroup_files.has_controller("hugetlb", tmp_path)
+
+
 def test_paths_of_a_process(tmp_path: Path) -> None:
     proc, root = tmp_path / "proc", tmp_path / "cgroup"
     (proc / "7").mkdir(parents=True)
