@@ -272,10 +272,51 @@ async def test_what_cannot_be_is_refused_with_a_reason(shim: ShimUnderTest) -> N
         await create(apparmor=cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref="x"))
     with pytest.raises(errors.InvalidArgumentError, match="cannot load seccomp profile '/nope'"):
         await create(seccomp=cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref="/nope"))
+    with pytest.raises(errors.UnimplementedError, match="ambient capabilities"):
+        await create(capabilities=cri.Capability(add_ambient_capabilities=["NET_BIND_SERVICE"]))
+    with pytest.raises(errors.InvalidArgumentError, match="without a target"):
+        await create(namespace_options=cri.NamespaceOption(pid=cri.TARGET))
+    own_users = cri.NamespaceOption(userns_options=cri.UserNamespace(mode=cri.POD))
+    with pytest.raises(errors.UnimplementedError, match="hostUsers: false"):
+        await create(namespace_options=own_users)
     with pytest.raises(errors.InvalidArgumentError, match="no runtime for 'kata'"):
         request = cri.RunPodSandboxRequest(config=shim.pod("kata"), runtime_handler="kata")
         await shim.runtime.RunPodSandbox(request)
+    with pytest.raises(errors.UnimplementedError, match="hostUsers: false"):
+        config = shim.pod("users")
+        config.linux.security_context.namespace_options.CopyFrom(own_users)
+        await shim.run_pod(config)
     assert len(await names_of_containers(shim.node)) == 1
+
+
+async def test_mounts_and_devices_that_cannot_be_are_refused_with_a_reason(shim: ShimUnderTest) -> None:
+    pod = shim.pod("no-mounts")
+    sandbox_id = await shim.run_pod(pod)
+    old = shim.node.engine == "20.10"
+
+    async def refused(kind: type[errors.CriError], text: str, mount: cri.Mount) -> None:
+        with pytest.raises(kind, match=text):
+            await shim.create(sandbox_id, pod, shim.container("true", mounts=[mount]))
+
+    invalid, impossible = errors.InvalidArgumentError, errors.UnimplementedError
+    image = cri.ImageSpec(image=BUSYBOX)
+    await refused(invalid, "is not absolute", cri.Mount(host_path="run", container_path="/c"))
+    await refused(invalid, "no container path", cri.Mount(host_path="/run"))
+    await refused(impossible, "id-mapped", cri.Mount(host_path="/run", container_path="/c", uidMappings=[
+        cri.IDMapping(length=1)]))
+    await refused(invalid, "an image volume without readOnly", cri.Mount(container_path="/c", image=image))
+    recursive = cri.Mount(host_path="/run", container_path="/c", readonly=True, recursive_read_only=True)
+    if old:
+        await refused(invalid, "^RROUnsupported", recursive)
+        await refused(impossible, "^ImageVolumeMountFailed", cri.Mount(container_path="/c", image=image, readonly=True))
+    else:
+        recursive.propagation = cri.PROPAGATION_BIDIRECTIONAL
+        await refused(invalid, "private propagation", recursive)
+        lost = cri.Mount(container_path="/c", image=image, readonly=True, image_sub_path="not/there")
+        await refused(invalid, "^ImageVolumeMountFailed: mount at /c: sub-path 'not/there'", lost)
+    with pytest.raises(impossible if old else errors.CriError, match=r"CDI|cdi"):
+        device = cri.CDIDevice(name="vendor.example/none=0")
+        await shim.start_container(await shim.create(sandbox_id, pod, shim.container("true", CDI_devices=[device])))
 
 
 async def test_a_container_that_cannot_start_says_why(shim: ShimUnderTest) -> None:
