@@ -21,8 +21,10 @@ from cri.streaming.http1 import (
     parse_request,
     split_head,
 )
+from cri.streaming.mux import Machine
 from cri.streaming.remotecommand import FROM_CLIENT, Kind
 from cri.streaming.spdy import Session
+from cri.streaming.tunnel import TunnelSession
 from cri.v1 import api_pb2 as cri
 from dockershim.streaming.portforward import ForwardRequest, PortForwarder
 from dockershim.streaming.remote import RemoteCommands, RemoteRequest, Streams, attach_request, exec_request
@@ -31,7 +33,7 @@ from dockershim.streaming.tokens import Tokens
 logger = logging.getLogger(__name__)
 
 _HEAD_SECONDS = 10.0
-_WEBSOCKET_FORWARD = (channels.V4, channels.V4_BASE64)
+_WEBSOCKET_FORWARD = (channels.PORT_FORWARD_TUNNEL, channels.V4, channels.V4_BASE64)
 _WEBSOCKET_REMOTE = (channels.V5, channels.V4, channels.V4_BASE64, channels.V1, channels.V1_BASE64)
 _STATUS_PROTOCOLS = (channels.V5, channels.V4, channels.V4_BASE64)
 
@@ -163,8 +165,11 @@ class StreamingServer:
             await self._serve_spdy(request, head, peer)
 
     async def _serve_forward(self, request: ForwardRequest, head: Head, peer: Peer, is_websocket: bool) -> None:
-        if is_websocket:
-            protocol = _accept_websocket(head, peer, _WEBSOCKET_FORWARD)
+        protocol = _accept_websocket(head, peer, _WEBSOCKET_FORWARD) if is_websocket else SPDY
+        if protocol == channels.PORT_FORWARD_TUNNEL:
+            connection = _connection(peer, TunnelSession(client=False))
+            reason = await self._forwarder.serve_spdy(request, connection)
+        elif is_websocket:
             readable = range(0, 2 * len(request.ports), 2)
             connection = _connection(peer, ChannelSession(channels.PROTOCOLS[protocol], readable))
             reason = await self._forwarder.serve_websocket(request, connection)
@@ -257,7 +262,7 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[Head, bytes]:
             return parse_request(split[0]), split[1]
 
 
-def _connection(peer: Peer, machine: Session | ChannelSession) -> Connection:
+def _connection(peer: Peer, machine: Machine) -> Connection:
     reader, writer, rest = peer
     return Connection(reader, writer, machine, rest)
 

@@ -16,8 +16,16 @@ from cri.streaming import channels, portforward
 from cri.streaming.connection import Connection
 from cri.streaming.remotecommand import Kind
 from cri.streaming.spdy import Session
+from cri.streaming.tunnel import TunnelSession
 from cri.v1 import api_pb2 as cri
-from tests.streaming_peers import RemoteClient, dial, exec_over_spdy, exec_over_websocket, spdy_headers
+from tests.streaming_peers import (
+    RemoteClient,
+    dial,
+    exec_over_spdy,
+    exec_over_websocket,
+    spdy_headers,
+    websocket_headers,
+)
 
 SLEEP = "while :; do sleep 1; done"
 V4 = "v4.channel.k8s.io"
@@ -218,29 +226,38 @@ async def test_ports_of_a_pod(shim: ShimUnderTest, network: cri.NamespaceMode.Va
         return True if b"8080" in listening.stdout and b"9090" in listening.stdout else None
 
     await eventually(serves, "both servers")
-    url = (await shim.runtime.PortForward(cri.PortForwardRequest(pod_sandbox_id=sandbox_id))).url
-    async with dial(url, spdy_headers(portforward.PROTOCOL), netns=netns(shim)) as up:
-        connection = Connection(up.reader, up.writer, Session(client=True), up.rest)
+    for headers, method, machine in (
+        (spdy_headers(portforward.PROTOCOL), "POST", Session(client=True)),
+        (websocket_headers(channels.PORT_FORWARD_TUNNEL), "GET", TunnelSession(client=True)),
+    ):
+        url = (await shim.runtime.PortForward(cri.PortForwardRequest(pod_sandbox_id=sandbox_id))).url
+        async with dial(url, headers, method, netns=netns(shim)) as up:
+            assert up.head.status == 101, up.text
+            await _fetch_pages(Connection(up.reader, up.writer, machine, up.rest), sandbox_id)
 
-        async def fetch(number: int, port: int = 8080) -> None:
-            data, error = _pair(connection, port, number)
-            await data.write(b"GET /hostname HTTP/1.0\r\n\r\n")
-            answer = b""
-            while piece := await data.read():
-                answer += piece
-            assert b"200 OK" in answer, answer
-            assert await error.read() == b""
 
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(connection.run())
-            async with asyncio.TaskGroup() as fetches:
-                for number in range(50):
-                    fetches.create_task(fetch(number))
-            await fetch(50, 9090)
-            _, error = _pair(connection, 7, 51)
-            said = (await error.read()).decode()
-            assert f"error forwarding port 7 to pod {sandbox_id}" in said and "refused" in said
-            reading.cancel()
+async def _fetch_pages(connection: Connection, sandbox_id: str) -> None:
+    """Fifty at a time, one over IPv6, and one that nobody serves."""
+
+    async def fetch(number: int, port: int = 8080) -> None:
+        data, error = _pair(connection, port, number)
+        await data.write(b"GET /hostname HTTP/1.0\r\n\r\n")
+        answer = b""
+        while piece := await data.read():
+            answer += piece
+        assert b"200 OK" in answer, answer
+        assert await error.read() == b""
+
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(connection.run())
+        async with asyncio.TaskGroup() as fetches:
+            for number in range(50):
+                fetches.create_task(fetch(number))
+        await fetch(50, 9090)
+        _, error = _pair(connection, 7, 51)
+        said = (await error.read()).decode()
+        assert f"error forwarding port 7 to pod {sandbox_id}" in said and "refused" in said
+        reading.cancel()
 
 
 def _pair(connection: Connection, port: int, request: int):  # type: ignore[no-untyped-def]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from cri.streaming import channels
 from cri.streaming.channels import PROTOCOLS, ChannelSession, TunnelCodec
-from cri.streaming.mux import GoingAway, SessionFailed, StreamData, StreamEnded
+from cri.streaming.mux import GoingAway, SessionFailed, StreamAccepted, StreamData, StreamEnded, StreamOpened
+from cri.streaming.tunnel import TunnelSession
 from cri.streaming.websocket import Opcode, encode
 
 MASK = b"abcd"
@@ -115,3 +116,32 @@ def test_a_tunnel_carries_bytes_and_refuses_text():
     assert b"".join(event.data for event in far.feed(near.output())) == b"x" * 100_000
     (event,) = far.feed(encode(Opcode.TEXT, b"x", mask=MASK))
     assert isinstance(event, SessionFailed)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_tunnelled_session_is_a_session(size):
+    client, server = TunnelSession(client=True), TunnelSession(client=False)
+
+    def across(near, far):
+        wire = near.output()
+        return [event for at in range(0, len(wire), size) for event in far.feed(wire[at : at + size])]
+
+    stream = client.open({"port": "80"})
+    opened = [event for event in across(client, server) if isinstance(event, StreamOpened)]
+    assert opened == [StreamOpened(stream, {"port": "80"})]
+    server.accept(stream)
+    assert StreamAccepted(stream) in across(server, client)
+    client.send(stream, b"hello" * 1000)
+    client.end(stream)
+    *data, last = across(client, server)
+    assert b"".join(event.data for event in data) == b"hello" * 1000 and last == StreamEnded(stream)
+    server.consumed(stream, 5000)
+    server.close()
+    assert [event for event in across(server, client) if isinstance(event, GoingAway)] != []
+    assert server.output() == b"", "nothing behind the goodbye"
+
+
+def test_what_is_no_spdy_in_a_tunnel_ends_it():
+    server, codec = TunnelSession(client=False), TunnelCodec(client=True)
+    codec.send(b"\x80\x07\0\1\0\0\0\0")  # a control frame of version 7
+    assert isinstance(server.feed(codec.output())[-1], SessionFailed)

@@ -12,6 +12,7 @@ from cri.streaming.channels import PROTOCOLS, ChannelSession
 from cri.streaming.connection import Connection, StreamClosedError
 from cri.streaming.remotecommand import SPDY_PROTOCOLS, Kind, Outcome, ResizeDecoder
 from cri.streaming.spdy import Session
+from cri.streaming.tunnel import TunnelSession
 from cri.v1 import api_pb2 as cri
 from dockershim.streaming import StreamingServer
 from dockershim.streaming.portforward import PortForwarder
@@ -262,10 +263,12 @@ async def read_all(stream):
 
 
 @contextlib.asynccontextmanager
-async def forwarding(url):
-    async with dial(url, spdy_headers(portforward.PROTOCOL)) as up:
+async def forwarding(url, tunnelled=False):
+    headers = websocket_headers(channels.PORT_FORWARD_TUNNEL) if tunnelled else spdy_headers(portforward.PROTOCOL)
+    async with dial(url, headers, "GET" if tunnelled else "POST") as up:
         assert up.head.status == 101, up.text
-        connection = Connection(up.reader, up.writer, Session(client=True), up.rest)
+        machine = TunnelSession(client=True) if tunnelled else Session(client=True)
+        connection = Connection(up.reader, up.writer, machine, up.rest)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(connection.run())
             yield connection
@@ -278,9 +281,10 @@ def pair(connection, port, request):
     return connection.open({**headers, "streamType": "data"}), error
 
 
-async def test_many_connections_are_forwarded_over_one(server, echo):
+@pytest.mark.parametrize("tunnelled", [False, True])
+async def test_many_connections_are_forwarded_over_one(server, echo, tunnelled):
     url = server.port_forward(cri.PortForwardRequest(pod_sandbox_id="s1"))
-    async with forwarding(url) as connection:
+    async with forwarding(url, tunnelled) as connection:
 
         async def one(number):
             data, error = pair(connection, echo, number)
