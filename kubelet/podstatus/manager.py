@@ -85,6 +85,9 @@ class _Entry:
     """How long the watch may take to tell of `api`; longer each time that it was only late."""
     reread: bool = False
     """The API server's pod is not surely known: read it before the next write."""
+    contested: bool = False
+    """What the API server had after our last write is not what we wrote: somebody else did meanwhile, such as the agent
+    before us, whose last write was still under way. Tried again at once, then with each pass."""
     withheld: bool = False
     """The terminal phase was not sent, since containers could still run."""
     gone: bool = False
@@ -318,6 +321,11 @@ class StatusManager:
         entry.api, entry.api_at, entry.reread = api, _now(), False
         if body is not None:
             entry.watch_patience = PASS_SECONDS
+        contested, entry.contested = entry.contested, not same_for_us(
+            normalized(entry.pod, api.status), normalized(entry.pod, wanted)
+        )
+        if entry.contested and not contested:
+            self._enqueue(uid, entry, Priority.READINESS)
         if version > entry.sent:
             entry.sent = version
             self._acknowledged(uid, self._clock())
@@ -390,7 +398,7 @@ class StatusManager:
             overwritten = True
         if overwritten:
             entry.reread = True
-        if overwritten or not entry.settled or self._deletable(entry):
+        if overwritten or entry.contested or not entry.settled or self._deletable(entry):
             self._enqueue(uid, entry)
 
 

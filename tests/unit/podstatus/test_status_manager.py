@@ -484,3 +484,21 @@ async def test_a_pod_that_is_back_after_its_end_is_written_to_again():
         await world.settle()
         (found,) = world.server.only().status.container_statuses
         assert found.state.terminated.exit_code == 1
+
+
+async def test_a_write_that_met_a_later_one_of_the_agent_before_us_is_made_again():
+    """A write of a killed agent may reach the API server after the next agent has listed: ours names only what differs
+    from that list, so what the late one changed besides would stay."""
+    ready = generate(pod(), runtime(running(id="one")))
+    world = World(pod(status=ready))
+    late = generate(pod(), runtime(exited(id="one", code=1)), ready)
+    world.server.put(msgspec.structs.replace(world.server.only(), status=late))
+    async with world.running():
+        again = runtime(running(id="two", restart_count=1), exited(id="one", code=1))
+        world.manager.set(pod(), generate(pod(), again, world.manager.previous(pod())))
+        await world.settle()
+        assert condition(world.server.only().status, "Ready")[0] == "True"
+        assert world.verbs() == ["patch", "patch"]
+        world.pods.put(world.server.only())
+        await world.settle(120)
+        assert world.verbs() == ["patch", "patch"]
