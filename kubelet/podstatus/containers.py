@@ -92,12 +92,14 @@ def _lists(
 def _status(
     scene: _Scene, kind: ContainerKind, container: AnyContainer, old: ContainerStatus | None
 ) -> ContainerStatus:
-    seen = [found for found in scene.runtime.containers if found.name == container.name][:2]
+    seen = [found for found in scene.runtime.containers if found.name == container.name]
     if seen:
         status = _from_runtime(scene, container, seen[0], old)
-        if len(seen) > 1:
-            earlier = _from_runtime(scene, container, seen[1], old)
-            status = msgspec.structs.replace(status, last_state=state_of(earlier))
+        # One that was created and never started tells nothing of how the container ended last.
+        states = (state_of(_from_runtime(scene, container, found, old)) for found in seen[1:])
+        ended = next((state for state in states if state.terminated), None)
+        if ended is not None:
+            status = msgspec.structs.replace(status, last_state=ended)
     else:
         status = _default(scene, container, old)
         if old is not None:

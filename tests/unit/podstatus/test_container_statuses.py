@@ -259,3 +259,12 @@ def test_a_memory_request_is_what_was_given_last_since_no_runtime_knows_it():
     second = generate(of, runtime(running()), first, actuated={"app": asks("67108864")})
     assert second.container_statuses[0].resources.requests == {"memory": "64Mi"}
     assert generate(of, runtime(running()), first).container_statuses[0].resources.requests == {"memory": "32Mi"}
+
+
+def test_attempts_that_never_started_do_not_hide_how_the_container_ended():
+    """As while the engine goes down: the pod ran, so it is not Pending again."""
+    ran = generate(pod(), runtime(running(id="one")))
+    tries = runtime(created(id="three"), created(id="two"), exited(id="one", code=3))
+    found = generate(pod(), tries, ran)
+    assert only(found).last_state.terminated.exit_code == 3
+    assert found.phase == "Running"
