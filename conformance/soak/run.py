@@ -119,6 +119,8 @@ class Soak:
             self._violation(f"not settled after {SETTLE_SECONDS:.0f} s: {problem}")
         for pod in sorted({problem.partition(":")[0] for problem in left}):
             self._say(explained=pod, answer=await self._explanation(pod))
+            with contextlib.suppress(ApiError):
+                self._say(pod=pod, status=(await client.get(f"{PODS}/{pod}"))["status"])
         self._say(settled=not left, took=round(time.monotonic() - began, 2), unsettled=left)
 
     async def _explanation(self, pod: str) -> str:
@@ -179,6 +181,7 @@ class Soak:
         self.verdict.versions += 1
         for problem in self._rules.observe(pod):
             self._violation(problem)
+            self._say(pod=pod["metadata"]["name"], status=pod.get("status"))
         over = gone or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
         uid, forced = runtime_uid(pod), pod["metadata"]["uid"] in self._forced
         is_mirror = uid != pod["metadata"]["uid"]

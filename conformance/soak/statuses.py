@@ -81,7 +81,8 @@ def _of_containers(seen: _Seen, status: Json) -> Iterator[str]:
         state = each.get("state", {})
         if "running" in state and container_id in before.ended:
             yield f"container {name} runs again under the id of one that ended ({container_id})"
-        if container_id and before.id and container_id != before.id and restarts == before.restarts:
+        runs = {container_id} - {""} if "waiting" not in state else set()  # one that waits shows what was before
+        if runs and before.id and container_id != before.id and restarts == before.restarts:
             yield f"container {name} has another id ({before.id}, now {container_id}) and still restartCount {restarts}"
         if len(state) > 1:
             yield f"container {name} is in several states at once: {', '.join(sorted(state))}"
@@ -89,7 +90,8 @@ def _of_containers(seen: _Seen, status: Json) -> Iterator[str]:
             yield f"container {name} is ready without running: {state}"
         if "terminated" in state and container_id:
             before.ended.add(container_id)
-        before.restarts, before.id = max(restarts, before.restarts), container_id or before.id
+        before.id = container_id if runs else "" if restarts > before.restarts else before.id
+        before.restarts = max(restarts, before.restarts)
 
 
 def _ended_well(state: Json) -> bool:

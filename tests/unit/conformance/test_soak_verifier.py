@@ -101,6 +101,12 @@ def test_each_lie_is_found(problem: str, versions: list[Json]) -> None:
     assert any(problem in line for line in found), found
 
 
+def test_a_container_that_was_lost_shows_its_old_id_until_the_next_one_runs() -> None:
+    lost = container(state="waiting", restarts=1, ready=False)
+    assert not seen(pod("Running", container()), pod("Running", lost),
+                    pod("Running", container(restarts=1, container_id="bbb")))
+
+
 def test_init_containers_that_run_again_make_a_pod_pending() -> None:
     again = pod("Pending", container(state="terminated", ready=False))
     again["status"]["initContainerStatuses"] = [container("init", restarts=1, container_id="new", ready=False)]
