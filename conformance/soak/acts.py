@@ -29,11 +29,13 @@ SHORT_GRACE_SECONDS = 1
 
 
 class Acts:
-    """`on_force` hears the UID of a pod that is deleted without waiting for the node."""
+    """`on_force` hears the UID of a pod that is deleted without waiting for the node, `on_removed` the node's UID of a
+    pod one of whose containers is removed."""
 
     def __init__(self, cluster: Cluster, client: ApiClient, group: asyncio.TaskGroup,
-                 on_force: Callable[[str], None]) -> None:
-        self._cluster, self._client, self._group, self._on_force = cluster, client, group, on_force
+                 on_force: Callable[[str], None], on_removed: Callable[[str], None]) -> None:
+        self._cluster, self._client, self._group = cluster, client, group
+        self._on_force, self._on_removed = on_force, on_removed
         self.engine = Engine(cluster.node.docker_socket)
         self._streams: set[asyncio.Task[None]] = set()
 
@@ -184,6 +186,7 @@ class Acts:
         if not found:
             return "nothing runs"
         container = found[step.pick % len(found)]
+        self._on_removed(container.pod_uid)
         await self.engine.remove(container.id)
         return f"{container.name} {container.id[:12]}"
 

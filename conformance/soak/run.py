@@ -56,7 +56,7 @@ class Soak:
 
     async def run(self) -> Verdict:
         async with self._cluster.client() as client, asyncio.TaskGroup() as group:
-            acts = Acts(self._cluster, client, group, self._forced.add)
+            acts = Acts(self._cluster, client, group, self._forced.add, self._rules.excuse)
             await acts.set_up()
             await acts.warm_up()
             before = await inventory.take(self._cluster.node, acts.engine)

@@ -27,6 +27,7 @@ class _Seen:
     phase: str = ""
     start_time: str = ""
     deleting: bool = False
+    excused: bool = False
     containers: dict[str, _Container] = field(default_factory=dict)
 
 
@@ -35,14 +36,21 @@ class StatusRules:
 
     def __init__(self) -> None:
         self._pods: dict[str, _Seen] = {}
+        self._excused: set[str] = set()
 
     def observe(self, pod: Json) -> list[str]:
         """What is wrong with this version of a pod, as sentences that begin with its name and UID."""
         metadata, status = pod["metadata"], pod.get("status", {})
         seen = self._pods.setdefault(metadata["uid"], _Seen())
         who = f"{metadata['name']} ({metadata['uid']}, version {metadata.get('resourceVersion', '?')})"
+        seen.excused = runtime_uid(pod) in self._excused
         return [f"{who}: {problem}" for problem in (*_of_phase(seen, metadata, status), *_of_containers(seen, status),
                                                     *_of_conditions(pod, status))]
+
+    def excuse(self, uid: str) -> None:
+        """A container of this pod (the node's UID) was removed behind everybody's back. The next one counts from the
+        last that the runtime still knows, as upstream's does, and so perhaps to the same number."""
+        self._excused.add(uid)
 
     def forget(self, uid: str) -> None:
         self._pods.pop(uid, None)
@@ -82,7 +90,8 @@ def _of_containers(seen: _Seen, status: Json) -> Iterator[str]:
         if "running" in state and container_id in before.ended:
             yield f"container {name} runs again under the id of one that ended ({container_id})"
         runs = {container_id} - {""} if "waiting" not in state else set()  # one that waits shows what was before
-        if runs and before.id and container_id != before.id and restarts == before.restarts:
+        is_same_count = restarts == before.restarts and not seen.excused
+        if runs and before.id and container_id != before.id and is_same_count:
             yield f"container {name} has another id ({before.id}, now {container_id}) and still restartCount {restarts}"
         if len(state) > 1:
             yield f"container {name} is in several states at once: {', '.join(sorted(state))}"

@@ -107,6 +107,15 @@ def test_a_container_that_was_lost_shows_its_old_id_until_the_next_one_runs() ->
                     pod("Running", container(restarts=1, container_id="bbb")))
 
 
+def test_a_pod_whose_container_was_removed_is_excused_of_its_count() -> None:
+    rules = StatusRules()
+    rules.excuse("u1")
+    assert not rules.observe(pod("Running", container()))
+    assert not rules.observe(pod("Running", container(container_id="bbb")))
+    assert rules.observe(pod("Running", container(container_id="bbb"), uid="u2")) == []
+    assert "has another id" in rules.observe(pod("Running", container(), uid="u2"))[0]
+
+
 def test_init_containers_that_run_again_make_a_pod_pending() -> None:
     again = pod("Pending", container(state="terminated", ready=False))
     again["status"]["initContainerStatuses"] = [container("init", restarts=1, container_id="new", ready=False)]
