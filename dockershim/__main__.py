@@ -126,7 +126,7 @@ async def _serve(flags: Flags, listen: str, inherited: socket.socket | None) -> 
         Path(flags.cni_conf_dir), plugins, Path(flags.cni_cache_dir), pins_dir=root / "netns"
     )
     if flags.pod_cidr:
-        network.set_pod_cidr(flags.pod_cidr)
+        await network.set_pod_cidr(flags.pod_cidr)
     settings = Settings(
         listen=listen,
         docker_endpoint=flags.docker_endpoint,

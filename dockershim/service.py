@@ -34,7 +34,7 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
     ) -> cri.UpdateRuntimeConfigResponse:
         cidr = request.runtime_config.network_config.pod_cidr
         if cidr:
-            self._shim.network.set_pod_cidr(cidr)
+            await self._shim.network.set_pod_cidr(cidr)
         return cri.UpdateRuntimeConfigResponse()
 
     # sandboxes

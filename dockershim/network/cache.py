@@ -123,6 +123,23 @@ def _decode_bare_result(data: bytes, path: Path) -> CachedAttachment:
 class ResultCache:
     def __init__(self, cache_dir: Path) -> None:
         self._results = cache_dir / "results"
+        self._pod_cidr = cache_dir / "podwright-pod-cidr"
+
+    def pod_cidr(self) -> str:
+        """What `keep_pod_cidr` was told last; empty when there is none or it cannot be read."""
+        try:
+            return self._pod_cidr.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def keep_pod_cidr(self, cidr: str) -> None:
+        temporary = self._pod_cidr.with_suffix(".tmp")
+        try:
+            temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            temporary.write_text(f"{cidr}\n")
+            temporary.rename(self._pod_cidr)
+        except OSError as error:
+            raise CacheError(f"cannot write {self._pod_cidr}: {error.strerror}") from error
 
     def save(self, cached: CachedAttachment) -> None:
         """Written aside and renamed, so that a reader or a crash never sees half of it."""

@@ -65,15 +65,22 @@ class CNINetwork:
 
     async def start(self) -> None:
         """Load the configuration once; afterwards `status` is true. A directory that is absent is no error."""
+        if not self._network.pod_cidr:
+            self._network.set_pod_cidr(await asyncio.to_thread(self._cache.pod_cidr))
         await self._network.reload()
 
     async def run(self) -> None:
         """Follow the configuration directory until cancelled; run it in the caller's TaskGroup."""
         await self._network.follow()
 
-    def set_pod_cidr(self, cidr: str) -> None:
-        """CRI's UpdateRuntimeConfig; plugins with the `ipRanges` capability get it as their ranges."""
+    async def set_pod_cidr(self, cidr: str) -> None:
+        """CRI's UpdateRuntimeConfig; plugins with the `ipRanges` capability get it as their ranges. It is kept on disk:
+        the kubelet tells it when it changes, and not to a dockershim that was restarted."""
         self._network.set_pod_cidr(cidr)
+        try:
+            await asyncio.to_thread(self._cache.keep_pod_cidr, cidr)
+        except CacheError as error:
+            logger.warning("pod CIDR will not be known after a restart error=%s", error)
 
     async def status(self) -> NetworkStatus:
         return await self._network.status()

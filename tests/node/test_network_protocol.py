@@ -167,7 +167,7 @@ async def test_capabilities_reach_those_that_opt_in(host: Host, pods: Pods, reco
     host.configure(main, {"type": "record"}, {"type": "record", "capabilities": {"mac": True, "dns": False}})
     network = await host.network(ready=False)
     assert (await network.status()).message.endswith("no PodCIDR set")
-    network.set_pod_cidr("10.66.0.0/24,fd00:66::/64")
+    await network.set_pod_cidr("10.66.0.0/24,fd00:66::/64")
     annotations = ANNOTATIONS | {
         "podwright.dev/pod-ips": "10.66.0.2/24", "podwright.dev/pod-mac": "0a:58:0a:42:00:02",
         "podwright.dev/pod-infiniband-guid": "24:8a:07:03:00:8d:ae:2e",
@@ -178,7 +178,7 @@ async def test_capabilities_reach_those_that_opt_in(host: Host, pods: Pods, reco
     )  # fmt: skip
     await network.set_up(pod)
     # DEL gets the same from the cache, also by a process that does not know them.
-    await (await host.network(ready=False)).tear_down(PodNetwork(pod.sandbox_id, "", "", "", pod.netns))
+    await (await host.network()).tear_down(PodNetwork(pod.sandbox_id, "", "", "", pod.netns))
     wanted = {
         "portMappings": [{"hostPort": 18080, "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"}],
         "bandwidth": {"ingressRate": 10**7, "ingressBurst": 2**31 - 1, "egressRate": 2 * 10**7,

@@ -61,7 +61,7 @@ class MemoryNetwork:
         self.collected += 1
         return self.is_clean
 
-    def set_pod_cidr(self, cidr: str) -> None:
+    async def set_pod_cidr(self, cidr: str) -> None:
         self.pod_cidr = cidr
 
 

@@ -270,8 +270,19 @@ async def test_ranges_wait_for_the_pod_cidr(tmp_path, bin_dir):
     network = CNINetwork(tmp_path, [bin_dir], tmp_path / "cache")
     await network.start()
     assert (await network.status()).message == "docker: network plugin is not ready: no PodCIDR set"
-    network.set_pod_cidr("10.1.0.0/24")
+    await network.set_pod_cidr("10.1.0.0/24")
     assert (await network.status()).ready
+    again = CNINetwork(tmp_path, [bin_dir], tmp_path / "cache")  # nobody tells it again
+    await again.start()
+    assert (await again.status()).ready
+    told = CNINetwork(tmp_path, [bin_dir], tmp_path / "cache")
+    await told.set_pod_cidr("10.2.0.0/24")
+    await told.start()
+    assert told._network.pod_cidr == "10.2.0.0/24"
+    (tmp_path / "cache" / "podwright-pod-cidr").write_bytes(b"\xff")
+    lost = CNINetwork(tmp_path, [bin_dir], tmp_path / "cache")
+    await lost.start()
+    assert not (await lost.status()).ready
 
 
 async def test_plugins_status_is_asked_in_1_1_and_a_good_answer_holds(tmp_path, bin_dir):
