@@ -118,7 +118,7 @@ class SandboxRunner:
                 return record.id
             raise ContainerExistsError(f"pod sandbox {record.id} with the same metadata runs already (name {name})")
         logger.info("half-made or ended sandbox replaced name=%s sandbox=%s", name, record.id)
-        await self._network.tear_down(network_of(record))
+        await self._network.tear_down(network_of(record, self._checkpoints.get(record.id)))
         await self._remove_quietly(record.id)
         await self._checkpoints.remove(record.id)
         await self._files.remove(record.id)
@@ -197,7 +197,7 @@ class SandboxRunner:
             logger.warning("failed sandbox stays container=%s error=%s", name_or_id, error)
 
 
-def network_of(record: SandboxRecord) -> PodNetwork:
+def network_of(record: SandboxRecord, checkpoint: SandboxCheckpoint | None = None) -> PodNetwork:
     return PodNetwork(
         sandbox_id=record.id,
         name=record.metadata.name,
@@ -208,4 +208,5 @@ def network_of(record: SandboxRecord) -> PodNetwork:
         annotations=dict(record.annotations),
         labels=dict(record.labels),
         cgroup_parent=record.cgroup_parent,
+        ips=checkpoint.ips if checkpoint else (),
     )

@@ -80,7 +80,7 @@ class SandboxStopper:
         if checkpoint is not None and not checkpoint.network_ready:
             return
         if record.has_own_network:
-            await self._network.tear_down(network_of(record))
+            await self._network.tear_down(network_of(record, checkpoint))
         directory = checkpoint.log_directory if checkpoint else ""
         await self._checkpoints.save(SandboxCheckpoint(record.id, False, (), directory))
 

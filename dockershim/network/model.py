@@ -45,7 +45,7 @@ class PodNetwork:
     """One sandbox as CNI is told about it.
 
     `netns` is a path such as `/proc/<pid of pause>/ns/net`; it is empty once the pause process is gone, and
-    everything but `NetworkPlugin.set_up` works without it.
+    everything but `NetworkPlugin.set_up` works without it. `ips` are those that it is known to have.
     """
 
     sandbox_id: str
@@ -58,6 +58,7 @@ class PodNetwork:
     labels: Mapping[str, str] = field(default_factory=dict)
     cgroup_parent: str = ""
     dns: DNSConfig | None = None
+    ips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

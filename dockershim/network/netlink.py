@@ -21,7 +21,12 @@ _NESTED = 0x8000
 _TYPE_MASK = 0x3FFF
 _RECEIVE_BYTES = 1 << 16
 
-_RTM_GETADDR = 22
+_RTM_NEWLINK, _RTM_NEWADDR, _RTM_GETADDR = 16, 20, 22
+_NLM_F_CREATE = 0x600  # and not one that is there
+_IFINFOMSG = struct.Struct("=BxHiII")  # family, device type, index, flags, mask
+_IFLA_IFNAME, _IFLA_LINKINFO = 3, 18
+_IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
+_IFA_F_NODAD = 0x2
 _IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, interface index
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _SCOPE_GLOBAL = 0
@@ -92,6 +97,24 @@ def global_addresses(messages: Iterable[tuple[int, bytes]], index: int) -> tuple
     return tuple(str(address) for address in sorted(found, key=lambda address: address.version))
 
 
+def veth_request(name: str, peer: str) -> bytes:
+    """Make a pair of devices, both down."""
+    described = _IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+    other = attribute(_VETH_INFO_PEER | _NESTED, described + attribute(_IFLA_IFNAME, _text(peer)))
+    kind = attribute(_IFLA_INFO_KIND, _text("veth")) + attribute(_IFLA_INFO_DATA | _NESTED, other)
+    body = described + attribute(_IFLA_IFNAME, _text(name)) + attribute(_IFLA_LINKINFO | _NESTED, kind)
+    return _message(_RTM_NEWLINK, _NLM_F_REQUEST | _NLM_F_ACK | _NLM_F_CREATE, body)
+
+
+def address_request(index: int, address: str) -> bytes:
+    """Give interface `index` an address with prefix length, usable at once."""
+    interface = ipaddress.ip_interface(address)
+    family = socket.AF_INET6 if interface.version == 6 else socket.AF_INET
+    body = _IFADDRMSG.pack(family, interface.network.prefixlen, _IFA_F_NODAD, _SCOPE_GLOBAL, index)
+    body += attribute(_IFA_LOCAL, interface.ip.packed) + attribute(_IFA_ADDRESS, interface.ip.packed)
+    return _message(_RTM_NEWADDR, _NLM_F_REQUEST | _NLM_F_ACK | _NLM_F_CREATE, body)
+
+
 def conntrack_dump_request(family: int) -> bytes:
     return _message(_CT_GET, _NLM_F_REQUEST | _NLM_F_DUMP, _NFGENMSG.pack(family, 0, 0))
 
@@ -128,6 +151,10 @@ def _udp_destination(tuple_attributes: bytes) -> tuple[str, int] | None:
     if raw is None or port is None:
         return None
     return str(ipaddress.ip_address(raw)), int.from_bytes(port, "big")
+
+
+def _text(name: str) -> bytes:
+    return name.encode() + b"\0"
 
 
 def _message(kind: int, flags: int, payload: bytes) -> bytes:

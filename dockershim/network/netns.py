@@ -6,14 +6,16 @@ A socket made in a namespace stays in it, so the visit lasts no longer than maki
 """
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
+import functools
 import logging
 import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -150,8 +152,26 @@ async def interface_addresses(netns: str, ifname: str) -> tuple[str, ...]:
     return await visit(netns, lambda: _global_addresses(ifname))
 
 
+@contextlib.asynccontextmanager
+async def stand_in(ifname: str, addresses: Sequence[str]) -> AsyncIterator[str]:
+    """The path of a new namespace with an interface that has these addresses (with prefix lengths)."""
+    fd = await _in_thread(_unshare, functools.partial(_make_interface, ifname, addresses))
+    try:
+        yield f"/proc/{os.getpid()}/fd/{fd}"
+    finally:
+        os.close(fd)
+
+
 async def visit(netns: str, work: Callable[[], _T]) -> _T:
     """Run `work`, which must not take long, in the namespace at the path `netns`."""
+    try:
+        return await _in_thread(functools.partial(_enter, netns), work)
+    except OSError as error:
+        raise NamespaceError(f"network namespace {netns}: {error.strerror or error}") from None
+
+
+async def _in_thread(move: Callable[[], None], work: Callable[[], _T]) -> _T:
+    """Run `work` in a thread of its own that first moves to another namespace."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
 
@@ -164,16 +184,13 @@ async def visit(netns: str, work: Callable[[], _T]) -> _T:
             done.set_result(result)  # type: ignore[arg-type]  # a visit without an error has a result
 
     def run() -> None:
-        result, error = None, None
         try:
-            _enter(netns)
+            move()
             result = work()
-        except OSError as raised:
-            error = NamespaceError(f"network namespace {netns}: {raised.strerror or raised}")
         except Exception as raised:  # carried over to the caller's task, not handled here
             loop.call_soon_threadsafe(deliver, None, raised)
             return
-        loop.call_soon_threadsafe(deliver, result, error)
+        loop.call_soon_threadsafe(deliver, result, None)
 
     threading.Thread(target=run, name="netns-visit", daemon=True).start()
     return await done
@@ -187,6 +204,19 @@ def _enter(netns: str) -> None:
             raise OSError(number, os.strerror(number))
     finally:
         os.close(fd)
+
+
+def _unshare() -> None:
+    _call(_libc.unshare, _CLONE_NEWNET)
+
+
+def _make_interface(ifname: str, addresses: Sequence[str]) -> int:
+    """In the thread's namespace, of which it returns a descriptor. A veth pair, since every kernel with pods has it."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as sock:
+        netlink.request(sock, netlink.veth_request(ifname, "peer"))
+        for address in addresses:
+            netlink.request(sock, netlink.address_request(socket.if_nametoindex(ifname), address))
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _loopback_up() -> None:

@@ -12,6 +12,7 @@ the directory says today.
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import time
 from collections import OrderedDict
@@ -28,7 +29,7 @@ from dockershim.network.configured import ConfiguredNetwork
 from dockershim.network.errors import CacheError, NamespaceError, NetworkError, PluginError
 from dockershim.network.invocation import Attachment
 from dockershim.network.model import NetworkResult, NetworkStatus, PodNetwork, PortMapping
-from dockershim.network.result import to_network_result, to_raw_result
+from dockershim.network.result import addresses_with_prefix, to_network_result, to_raw_result
 from dockershim.network.runtime_config import PodNetworkRequestError, capability_args, cni_args
 from dockershim.network.turns import Turns
 
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 POD_INTERFACE = "eth0"
 PLUGIN_DEADLINE_SECONDS = 90.0
 _REMEMBERED_GONE = 1024
+_LOOKS_AT_THE_LINK = frozenset(("bridge", "ptp", "flannel"))
+"""Plugins whose DEL removes masquerading rules only for the addresses of the link that it removes. Where the namespace
+is gone, they are given one that shows the same."""
 
 
 class CNINetwork:
@@ -166,7 +170,7 @@ class CNINetwork:
         being set up while the list was made, or since, is not in the list and alive.
         """
         live, begun_before = frozenset(live_sandbox_ids), frozenset(self._begun)
-        is_clean = True
+        stayed = set[str]()
         for cached in await asyncio.to_thread(self._cache.all):
             sandbox_id = cached.attachment.container_id
             is_new = sandbox_id in self._turns.sandboxes or sandbox_id in self._begun - begun_before
@@ -178,10 +182,10 @@ class CNINetwork:
                     self._forget(sandbox_id)
                 logger.info("leaked network attachment removed sandbox=%s network=%s", sandbox_id, cached.network)
             except NetworkError as error:
-                is_clean = False
+                stayed.add(sandbox_id)
                 logger.warning("leaked network attachment stays sandbox=%s error=%s", sandbox_id, error)
-        self._pins.keep_only(live | self._begun | self._turns.sandboxes)
-        return await self._tell_plugins(live) and is_clean
+        self._pins.keep_only(live | self._begun | self._turns.sandboxes | stayed)
+        return await self._tell_plugins(live) and not stayed
 
     async def _tell_plugins(self, live: frozenset[str]) -> bool:
         """GC: plugins drop what they hold for others than those that are alive or recorded, recorded or not."""
@@ -254,7 +258,7 @@ class CNINetwork:
         result = cached.result
         if cached.incomplete:
             await self._end_orphans(attachment.container_id)
-            result = result or await self._seen(network, attachment)
+            result = result or await self._seen(network, attachment, pod)
         await self._delete(network, attachment, result)
         await asyncio.to_thread(self._cache.forget, cached)
 
@@ -267,24 +271,33 @@ class CNINetwork:
             return
         attachment = replace(self._attachment_for_del(pod, network), netns=netns_path)
         await self._end_orphans(pod.sandbox_id)
-        await self._delete(network, attachment, await self._seen(network, attachment))
+        await self._delete(network, attachment, await self._seen(network, attachment, pod))
 
     async def _end_orphans(self, sandbox_id: str) -> None:
         killed = await orphans.end(sandbox_id)
         if killed:
             logger.warning("plugins of an earlier process were killed sandbox=%s count=%d", sandbox_id, killed)
 
-    async def _seen(self, network: NetworkConf, attachment: Attachment) -> Mapping[str, Any]:
-        """What the namespace shows, as a result: plugins such as `firewall` can only take down what they are told."""
-        if not attachment.netns:
-            return {}
-        with contextlib.suppress(NamespaceError):
-            found = await netns.interface_addresses(attachment.netns, attachment.ifname)
-            return to_raw_result(network.cni_version, attachment.ifname, attachment.netns, found)
-        return {}
+    async def _seen(
+        self, network: NetworkConf, attachment: Attachment, pod: PodNetwork | None
+    ) -> Mapping[str, Any]:
+        """What the namespace shows, as a result, or what else is known: plugins such as `firewall` can only take down
+        what they are told."""
+        found: tuple[str, ...] = ()
+        if attachment.netns:
+            with contextlib.suppress(NamespaceError):
+                found = await netns.interface_addresses(attachment.netns, attachment.ifname)
+        if not found and pod is not None:
+            found = tuple(str(ipaddress.ip_interface(ip)) for ip in pod.ips)
+        return to_raw_result(network.cni_version, attachment.ifname, attachment.netns or "gone", found)
 
     async def _delete(self, network: NetworkConf, attachment: Attachment, result: Mapping[str, Any]) -> None:
-        await self._chain.delete(network, attachment, result or None)
+        addresses = () if attachment.netns else addresses_with_prefix(result)
+        if addresses and any(plugin.type in _LOOKS_AT_THE_LINK for plugin in network.plugins):
+            async with netns.stand_in(attachment.ifname, addresses) as path:
+                await self._chain.delete(network, replace(attachment, netns=path), result)
+        else:
+            await self._chain.delete(network, attachment, result or None)
         await self._flush_udp(_port_mappings(attachment.capability_args))
 
     def _checked_result(self, network: NetworkConf, attachment: Attachment, raw: Mapping[str, Any]) -> NetworkResult:

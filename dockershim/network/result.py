@@ -24,6 +24,18 @@ def to_network_result(raw: Mapping[str, Any]) -> NetworkResult:
     return NetworkResult(ips, interfaces, raw)
 
 
+def addresses_with_prefix(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of the sandbox in a result, as `10.0.0.2/24`; none when it cannot be read."""
+    try:
+        wanted = to_network_result(raw).ips
+        listed = [item["address"] for item in raw.get("ips") or ()] + [
+            raw[key]["ip"] for key in ("ip4", "ip6") if isinstance(raw.get(key), dict)
+        ]
+        return tuple(one for one in listed if str(ipaddress.ip_interface(one).ip) in wanted)
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return ()
+
+
 def to_raw_result(cni_version: str, ifname: str, netns: str, addresses: Sequence[str]) -> dict[str, Any]:
     """A result that says: this interface of the sandbox has these addresses (with prefix lengths); empty without any.
 

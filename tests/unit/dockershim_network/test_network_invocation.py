@@ -10,7 +10,7 @@ from dockershim.network.conf import parse_network
 from dockershim.network.errors import PluginError
 from dockershim.network.invocation import Attachment, Outcome, Verb, build, build_version, parse_outcome
 from dockershim.network.model import DNSConfig, PodNetwork, PortMapping
-from dockershim.network.result import to_network_result, to_raw_result
+from dockershim.network.result import addresses_with_prefix, to_network_result, to_raw_result
 from dockershim.network.runtime_config import (
     EGRESS_ANNOTATION,
     GUID_ANNOTATION,
@@ -183,5 +183,12 @@ def test_addresses_that_are_seen_make_a_result(version):
     raw = to_raw_result(version, "eth0", "/proc/7/ns/net", ("10.0.0.7/24", "fd00::7/64"))
     assert to_network_result(raw).ips == ("10.0.0.7", "fd00::7")
     assert raw["cniVersion"] == version
+    assert addresses_with_prefix(raw) == ("10.0.0.7/24", "fd00::7/64")
     assert [item.get("version") for item in raw["ips"]] == ([None, None] if version >= "1" else ["4", "6"])
     assert to_raw_result(version, "eth0", "/proc/7/ns/net", ()) == {}
+
+
+def test_addresses_with_prefix_are_the_sandboxs():
+    assert addresses_with_prefix({"ip4": {"ip": "10.0.0.7/16"}}) == ("10.0.0.7/16",)
+    host = {"interfaces": [{"name": "cni0"}], "ips": [{"address": "10.0.0.1/24", "interface": 0}]}
+    assert addresses_with_prefix(host) == addresses_with_prefix({}) == addresses_with_prefix({"ips": [{}]}) == ()
