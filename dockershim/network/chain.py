@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 _PREV_RESULT_ON_DEL = (0, 4, 0)
 _CHECK_SINCE = (0, 4, 0)
 _STATUS_AND_GC_SINCE = (1, 1, 0)
-_VERB_SECONDS = {Verb.VERSION: 10.0, Verb.STATUS: 10.0, Verb.GC: 30.0}
+_VERB_SECONDS = {Verb.VERSION: 10.0, Verb.STATUS: 10.0, Verb.CHECK: 20.0, Verb.GC: 30.0}
 """At most, for verbs that are answered from memory or that others wait for."""
 _UNSUPPORTED_VERB = frozenset({1, 4})
 """Error codes of a plugin that does not know a verb of the version it claims: incompatible version, bad environment."""
