@@ -236,7 +236,7 @@ async def up(name: str, node_agent: str | None, engine: str) -> None:
     started = time.monotonic()
     cluster = Cluster(name, node_agent, engine=engine, detached=True)
     await cluster.__aenter__()
-    wrapper = write_kubectl_wrapper(cluster)
+    wrapper = write_kubectl_wrapper(cluster.kubeconfig, cluster.node.scratch)
     print(f"The cluster is up after {time.monotonic() - started:.0f} s. Its state and logs: {cluster.node.scratch}")
     print(f"\n  {wrapper} get pods -A -o wide")
     print(f"  export KUBECONFIG={cluster.kubeconfig}; kubectl get nodes     # with a kubectl of your own")
@@ -244,9 +244,9 @@ async def up(name: str, node_agent: str | None, engine: str) -> None:
     print("\n`make cluster-down` removes every trace of it.")
 
 
-def write_kubectl_wrapper(cluster: Cluster) -> Path:
-    scratch = cluster.node.scratch
-    words = [builds.path("kubectl"), "--kubeconfig", cluster.kubeconfig, "--cache-dir", scratch / "kubectl-cache"]
+def write_kubectl_wrapper(kubeconfig: Path, scratch: Path) -> Path:
+    """A kubectl for people, in the node's scratch directory."""
+    words = [builds.path("kubectl"), "--kubeconfig", kubeconfig, "--cache-dir", scratch / "kubectl-cache"]
     wrapper = scratch / "bin" / "kubectl"
     wrapper.parent.mkdir()
     wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, words))} "$@"\n')

@@ -104,7 +104,7 @@ def agnhost(*names: str) -> Image:
 def pause(*names: str) -> Image:
     """A process that waits, reaps and ends on a signal: what holds a pod's namespaces in a peer's runtime."""
     return Image(
-        names or ("registry.k8s.io/pause:3.10.1",),
+        names or ("registry.k8s.io/pause:3.10.2",),
         {"pause": File(compile_static(PAUSE_SOURCE))},
         entrypoint=("/pause",),
         user="65535:65535",
@@ -149,6 +149,15 @@ def compile_static(source: str) -> bytes:
         if result.returncode:
             raise builds.BuildError(f"the C compiler failed (is libc6-dev installed?): {result.stderr.decode()}")
         return program.read_bytes()
+
+
+def with_libraries(program: Path) -> dict[str, File]:
+    """One of this machine's programs with the shared objects that it loads, each at its own path."""
+    if not program.exists():
+        raise builds.BuildError(f"{program} is missing; install the package {program.name}")
+    listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
+    paths = {program, *(Path(word) for line in listing.splitlines() for word in line.split() if word.startswith("/"))}
+    return {str(path).lstrip("/"): File(path.read_bytes()) for path in paths}
 
 
 def _base_files() -> dict[str, File]:

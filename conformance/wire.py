@@ -17,10 +17,11 @@ BRIDGE = "wire"
 
 
 class Wire:
-    """An Ethernet segment. Ends with the process that made it."""
+    """An Ethernet segment. Ends with the process that made it; a `detached` one with the node that it is tied to."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, detached: bool = False) -> None:
         self._popen: subprocess.Popen[bytes] | None = None
+        self._detached = detached
 
     @property
     def pid(self) -> int:
@@ -29,12 +30,12 @@ class Wire:
         return self._popen.pid
 
     async def __aenter__(self) -> Self:
-        script = (
-            f"ip link add {BRIDGE} type bridge && ip link set {BRIDGE} up && echo up && exec sleep infinity >/dev/null"
-        )
+        rest = "read -r pid && exec tail --pid=$pid -f /dev/null" if self._detached else "exec sleep infinity"
+        script = f"ip link add {BRIDGE} type bridge && ip link set {BRIDGE} up && echo up && {rest} >/dev/null"
+        die_with_us = [] if self._detached else ["setpriv", "--pdeathsig", "KILL"]
         self._popen = subprocess.Popen(  # noqa: ASYNC220 - returns at once, and is reaped on whichever loop ends it
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c", script],
-            stdin=subprocess.DEVNULL,
+            [*die_with_us, "unshare", "--net", "sh", "-c", script],
+            stdin=subprocess.PIPE if self._detached else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
@@ -43,6 +44,13 @@ class Wire:
             if stdout.readline() != b"up\n":
                 raise RuntimeError("the bridge of the wire could not be made; is the kernel module `bridge` there?")
         return self
+
+    def tie(self, node_pid: int) -> None:
+        """Let a detached wire last as long as this process (a host pid); untied, it ends with the one that made it."""
+        if self._popen is None or self._popen.stdin is None:
+            raise RuntimeError("only a detached wire that is up can be tied to a node")
+        with self._popen.stdin as stdin:
+            stdin.write(f"{node_pid}\n".encode())
 
     async def plug(self, node_pid: int) -> None:
         """Give the network namespace of a process (a host pid) an `eth0` that is a port of this wire."""

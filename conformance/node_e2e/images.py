@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance import builds
-from conformance.images import PAUSE_SOURCE, File, Image, compile_static
+from conformance.images import PAUSE_SOURCE, File, Image, compile_static, with_libraries
 from conformance.node_e2e import busybox
 
 REGISTRY = "registry.k8s.io"
@@ -116,15 +116,6 @@ def _base() -> dict[str, File]:
         "root": File(mode=0o700),
         "tmp": File(mode=0o1777),
     }
-
-
-def with_libraries(program: Path) -> dict[str, File]:
-    """One of this machine's programs with the shared objects that it loads, each at its own path."""
-    if not program.exists():
-        raise builds.BuildError(f"{program} is missing; install the package {program.name}")
-    listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
-    paths = {program, *(Path(word) for line in listing.splitlines() for word in line.split() if word.startswith("/"))}
-    return {str(path).lstrip("/"): File(path.read_bytes()) for path in paths}
 
 
 def _module_dir(build_set: str) -> Path:
