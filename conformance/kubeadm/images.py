@@ -5,6 +5,7 @@ Where upstream's image of kube-proxy is Debian with iptables, ours is busybox wi
 
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from conformance import builds, images
@@ -47,17 +48,20 @@ def _program(program: str) -> Callable[[str], Image]:
 
 
 def _kube_proxy(name: str) -> Image:
+    program = {"usr/local/bin/kube-proxy": File(builds.path("kube-proxy").read_bytes())}
+    return Image((name,), {**images.busybox().files, **_iptables(), **program})
+
+
+@cache
+def _iptables() -> dict[str, File]:
+    """This machine's iptables, with its modules and all that they load."""
     modules = next(Path("/usr/lib").glob("*-linux-*/xtables"), None)
     if modules is None:
         raise builds.BuildError("iptables' modules are not below /usr/lib; install the package iptables")
-    files = {
-        **images.busybox().files,
-        **with_libraries(IPTABLES),
-        **{str(path).lstrip("/"): File(path.read_bytes()) for path in modules.glob("*.so")},
-        **{f"usr/sbin/{name}": File(link=IPTABLES.name) for name in IPTABLES_NAMES},
-        "usr/local/bin/kube-proxy": File(builds.path("kube-proxy").read_bytes()),
-    }
-    return Image((name,), files)
+    files = {f"usr/sbin/{name}": File(link=IPTABLES.name) for name in IPTABLES_NAMES}
+    for program in (IPTABLES, *modules.glob("*.so")):
+        files |= with_libraries(program)
+    return files
 
 
 _MAKERS: dict[str, Callable[[str], Image]] = {
