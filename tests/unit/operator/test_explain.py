@@ -2,18 +2,15 @@
 
 import msgspec
 import pytest
+from explain_builders import NOW, pod, running, stamp, waiting
 
 from kubelet.api.types import (
     Container,
     ContainerState,
-    ContainerStateRunning,
     ContainerStateTerminated,
-    ContainerStateWaiting,
-    ContainerStatus,
     ObjectMeta,
     Pod,
     PodCondition,
-    PodReadinessGate,
     PodSpec,
     PodStatus,
 )
@@ -30,35 +27,6 @@ from kubelet.explain import (
 from kubelet.explain.advice import BY_REASON
 from kubelet.timeline import Stage
 
-NOW = 1_000_000.0
-
-
-def stamp(seconds_ago: float) -> str:
-    from kubelet.api.meta import format_time
-
-    return format_time(NOW - seconds_ago)
-
-
-def pod(status: PodStatus | None = None, *, annotations: dict[str, str] | None = None, deleted: str = "",
-        finalizers: tuple[str, ...] = (), host_network: bool = False, gates: tuple[str, ...] = ()) -> Pod:
-    return Pod(
-        metadata=ObjectMeta(name="web", namespace="default", uid="u", annotations=annotations or {},
-                            deletion_timestamp=deleted, finalizers=finalizers,
-                            deletion_grace_period_seconds=30 if deleted else None),
-        spec=PodSpec(containers=(Container(name="c"),), host_network=host_network,
-                     readiness_gates=tuple(PodReadinessGate(condition_type=gate) for gate in gates)),
-        status=status or PodStatus(phase="Pending"),
-    )
-
-
-def waiting(
-    reason: str, message: str = "", *, restarts: int = 0, last: ContainerStateTerminated | None = None
-) -> PodStatus:
-    return PodStatus(phase="Pending", container_statuses=(ContainerStatus(
-        name="c", image="example/app:1", image_id="", ready=False, restart_count=restarts,
-        state=ContainerState(waiting=ContainerStateWaiting(reason=reason, message=message)),
-        last_state=ContainerState(terminated=last) if last else None),))
-
 
 def test_a_crash_is_told_once_though_the_worker_failed_of_it_too():
     last = ContainerStateTerminated(exit_code=3, reason="Error", finished_at=stamp(7))
@@ -70,12 +38,6 @@ def test_a_crash_is_told_once_though_the_worker_failed_of_it_too():
     assert [finding.reason for finding in answer.findings] == ["CrashLoopBackOff"]
     assert answer.last_error == 'exit code 3 (Error): it said "cannot open config"'
     assert answer.next_retry_at == NOW + 3
-
-
-def running(*, ready: bool, started: bool | None = True, conditions: tuple[PodCondition, ...] = ()) -> PodStatus:
-    return PodStatus(phase="Running", pod_ip="10.0.0.2", conditions=conditions, container_statuses=(ContainerStatus(
-        name="c", image="example/app:1", image_id="", ready=ready, started=started, restart_count=0,
-        state=ContainerState(running=ContainerStateRunning(started_at=stamp(40)))),))
 
 
 READY = PodCondition(type="Ready", status="True", last_transition_time=stamp(10))
