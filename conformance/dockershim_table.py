@@ -107,7 +107,7 @@ GAPS = (
         ("test_tear_down_by_a_new_process_without_namespace_after_the_configuration_changed",
          "test_tear_down_with_what_is_left", "test_killed_in_the_middle", "test_plugin_that_misbehaves",
          "test_garbage_of_dead_sandboxes_is_collected_and_the_living_kept", "test_verbs_of_1_1",
-         "test_changed_conflist_is_used_by_the_next_pod", "test_joined_by_an_overlay",
+         "test_changed_conflist_is_used_by_the_next_pod", "test_killed_while_plugins_are_at_work",
          "test_namespaces_of_running_sandboxes_are_held_again")),
     Gap("Events", "clients have to poll", "the engine's events feed GetContainerEvents and the lists",
         ("test_events_carry_the_whole_pod", "test_lists_ask_the_engine_nothing")),

@@ -139,6 +139,21 @@ async def test_what_is_missing_is_said(guest: Guest) -> None:
     assert "pip install podwright[systemd]" in done.stdout
 
 
+async def test_plugins_that_need_ipvlan_vlan_or_vrf(guest: Guest) -> None:
+    topologies = ("ipvlan-l2", "ipvlan-l3", "vlan", "vrf")
+    words = ["python3", f"{TREE}/tests/node/guest_network_plugins.py", *topologies]
+    told: dict[str, Any] = json.loads((await guest.run(words, timeout=240)).stdout)
+    assert {name: (seen["kind"], seen["reaches"], seen["left"]) for name, seen in told.items()} == {
+        "ipvlan-l2": ("ipvlan", True, [[], [], [], []]),
+        "ipvlan-l3": ("ipvlan", True, [[], [], [], []]),
+        "vlan": ("vlan", True, [[], [], [], []]),
+        "vrf": ("veth", True, [[], [], [], []]),
+    }
+    assert [told[name]["data"]["mode"] for name in topologies[:2]] == ["l2", "l3"]
+    assert told["vlan"]["data"]["id"] == 5
+    assert told["vrf"]["master"] == "blue"
+
+
 # -- a pod -------------------------------------------------------------------------------------------------------------
 
 
