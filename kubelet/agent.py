@@ -75,7 +75,7 @@ from pleg import Pleg
 from probes import ProbeKind, ProbeResult
 from probes import Verdict as ProbeVerdict
 
-CRASH_BACKOFF_SECONDS = 10.0
+CRASH_BACKOFF_SECONDS, REDUCED_CRASH_BACKOFF_SECONDS = 10.0, 1.0
 SHUTDOWN_FLUSH_SECONDS = 2.0
 """How long a shutdown waits for the last statuses to reach the API server."""
 ALLOCATED_FILE, ACTUATED_FILE = "allocated_pods_state", "actuated_pods_state"
@@ -234,6 +234,7 @@ class Agent:
         self.statuses = PodStatuses(
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
             self._recursive_read_only, resize_conditions=self.allocations.conditions.of, actuated=self.actuated.get,
+            stop_signals=gates.enabled("ContainerStopSignals", config.feature_gates),
         )
 
     def _make_workers(self) -> None:
@@ -249,8 +250,10 @@ class Agent:
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
             CONTAINER_LOGS_DIR, on_size=self._note_size,
         )
+        reduced = gates.enabled("ReduceDefaultCrashLoopBackOffDecay", config.feature_gates)
         self.crash_backoff = Backoff(
-            CRASH_BACKOFF_SECONDS, float(config.crash_loop_back_off.max_container_restart_period)
+            REDUCED_CRASH_BACKOFF_SECONDS if reduced else CRASH_BACKOFF_SECONDS,
+            float(config.crash_loop_back_off.max_container_restart_period),
         )
         executor = PodExecutor(
             clients.runtime, configs, configs, starter, killer,
@@ -412,6 +415,7 @@ class Agent:
             seccomp_default=config.seccomp_default or self.options.flags.seccomp_default,
             allocatable=node.status.allocatable,
             memory_capacity=quantity.value(node.status.capacity.get("memory", 1)),
+            stop_signals=gates.enabled("ContainerStopSignals", config.feature_gates),
             cpu_cfs_quota=config.cpu_cfs_quota, cpu_cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
             cgroup_v2=host.cgroup_v2, single_process_oom_kill=config.single_process_oom_kill,
             swap_controller=host.swap_controller, hugepage_sizes=host.hugepage_names,

@@ -31,12 +31,12 @@ class PodStatuses:
         host_ips: Callable[[], tuple[str, ...]], runtime_name: Callable[[], str], timeline: Timeline,
         recursive_read_only: Callable[[Pod], bool],
         resize_conditions: Callable[[PodUID], tuple[PodCondition, ...]] = lambda _: (),
-        actuated: Callable[[PodUID], PodResources | None] = lambda _: None,
+        actuated: Callable[[PodUID], PodResources | None] = lambda _: None, stop_signals: bool = False,
     ) -> None:
         self._manager, self._flags, self._host_ips = manager, flags, host_ips
         self._runtime_name, self._timeline = runtime_name, timeline
         self._recursive_read_only, self._resize_conditions = recursive_read_only, resize_conditions
-        self._actuated = actuated
+        self._actuated, self._stop_signals = actuated, stop_signals
         self.messages = TerminationMessages()
 
     async def generate(
@@ -52,6 +52,7 @@ class PodStatuses:
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
             verdict=verdict, recursive_read_only=self._recursive_read_only(pod),
             resize_conditions=self._resize_conditions(pod_uid(pod)), actuated=given.containers if given else {},
+            stop_signals=self._stop_signals,
         )
         return generate_pod_status(pod, runtime, self._manager.previous(pod), context)
 

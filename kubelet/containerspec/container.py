@@ -87,7 +87,7 @@ async def container_config(
         annotations=container_annotations(pod, container, inputs.restart_count),
         log_path=paths.container_log_path(container.name, inputs.restart_count),
         stdin=bool(container.stdin), stdin_once=bool(container.stdin_once), tty=bool(container.tty),
-        stop_signal=_stop_signal(container),
+        stop_signal=_stop_signal(container) if context.stop_signals else cri.RUNTIME_DEFAULT,
         linux=cri.LinuxContainerConfig(resources=container_resources(pod, container, context),
                                        security_context=security),
     )

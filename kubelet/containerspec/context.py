@@ -37,6 +37,8 @@ class NodeContext:
     masked_paths: tuple[str, ...] = ()
     recursive_read_only_handlers: frozenset[str] = frozenset()
     selinux_enabled: bool = False
+    stop_signals: bool = False
+    """Whether containers may name the signal that stops them (gate ContainerStopSignals)."""
 
     @property
     def seccomp_dir(self) -> Path:

@@ -197,7 +197,7 @@ def _from_runtime(
         resources=resources_of(spec, found, old, container_id, scene.context.actuated.get(found.name))
         if spec else None,
         allocated_resources=allocated_of(spec) if spec else {},
-        user=_user(found),
+        user=_user(found), stop_signal=found.stop_signal if scene.context.stop_signals else "",
     )
 
 

@@ -35,6 +35,8 @@ class StatusContext:
     """No container of the pod runs or will ever run again."""
     verdict: Verdict | None = None
     """Why the node ended this pod (eviction, deadline, preemption, shutdown)."""
+    stop_signals: bool = False
+    """Whether statuses tell the signal that stops a container (gate ContainerStopSignals)."""
     recursive_read_only: bool = False
     """Whether the pod's runtime handler can make read-only mounts recursively so."""
     actuated: Mapping[str, ResourceRequirements] = field(default_factory=dict)

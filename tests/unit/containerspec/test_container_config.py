@@ -350,10 +350,11 @@ async def config_of(
     volumes: dict[str, MountedVolume] | None = None,
     syscalls: RecordingSyscalls | None = None,
     handler: str = "",
+    stop_signals: bool = True,
     **spec: Any,
 ) -> cri.ContainerConfig:
     pod = make_pod([{"name": "c", "image": "web:1", **container}], **spec)
-    context = node(tmp_path, recursive_read_only_handlers=frozenset({"rro"}))
+    context = node(tmp_path, recursive_read_only_handlers=frozenset({"rro"}), stop_signals=stop_signals)
     return await container_config(
         pod,
         pod.spec.containers[0],
@@ -364,6 +365,11 @@ async def config_of(
         syscalls=syscalls or RecordingSyscalls(),
         new_message_id=lambda: "0badcafe",
     )
+
+
+async def test_a_stop_signal_needs_its_gate(tmp_path: Path) -> None:
+    config = await config_of(tmp_path, {"lifecycle": {"stopSignal": "SIGUSR1"}}, stop_signals=False)
+    assert config.stop_signal == cri.RUNTIME_DEFAULT
 
 
 async def test_container_config(tmp_path: Path) -> None:

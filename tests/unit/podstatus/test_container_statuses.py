@@ -268,3 +268,9 @@ def test_attempts_that_never_started_do_not_hide_how_the_container_ended():
     found = generate(pod(), tries, ran)
     assert only(found).last_state.terminated.exit_code == 3
     assert found.phase == "Running"
+
+
+@pytest.mark.parametrize(("enabled", "shown"), [(True, "SIGUSR1"), (False, "")])
+def test_the_stop_signal_is_shown_where_containers_may_choose_one(enabled, shown):
+    status = generate(pod(), runtime(running(stop_signal="SIGUSR1")), stop_signals=enabled)
+    assert status.container_statuses[0].stop_signal == shown

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -306,3 +307,33 @@ async def test_110_idle_pods_have_a_timer_each_and_no_task() -> None:
         await asyncio.sleep(5)
         assert len(asyncio.all_tasks()) <= 3
         assert len(world.attempts) == 110
+
+
+async def test_330_busy_probes_keep_time_to_the_tenth_of_a_second() -> None:
+    """Answers take anything up to the whole period: what is late by that is made up for at once, nothing drifts."""
+    world, chance = World(), random.Random(7)
+    periods = {f"id{number}": float(chance.choice([1, 2, 5, 10])) for number in range(110)}
+    begun: dict[tuple[str, ProbeKind], list[tuple[float, float]]] = {}
+    ordinary = world.attempt
+
+    async def attempt(asked: ProbeSpec, target: Target) -> Answer:
+        at, takes = world.loop.time(), chance.choice([0.0, 0.01, 0.4, 0.9]) * asked.period
+        begun.setdefault((target.container_id, asked.kind), []).append((at, at + takes))
+        await asyncio.sleep(takes)
+        return await ordinary(asked, target)
+
+    world.attempt = attempt  # type: ignore[method-assign]
+    async with running(world, started=EPOCH - 3600) as manager:
+        for number, (container_id, period) in enumerate(periods.items()):
+            probes = [spec(kind, period=period) for kind in (LIVENESS, READINESS, STARTUP)]
+            manager.add_container(f"u{number}", "c", probes)
+            manager.observe(f"u{number}", "c", ContainerFacts(container_id, True, world.wall(), "10.0.0.1"))
+        await asyncio.sleep(120)
+    for (container_id, kind), attempts in begun.items():
+        first, period, before = attempts[0][0], periods[container_id], 0.0
+        for at, end in attempts:
+            due = first + round((at - first) / period) * period
+            assert abs(at - due) < 0.1 or abs(at - before) < 0.1, (container_id, kind, at)
+            before = end
+        if kind is not STARTUP:
+            assert len(attempts) == int((120 - first) / period) + 1
