@@ -41,6 +41,8 @@ def _written(name: str, amount: Fraction) -> str:
     if name == CPU:
         return format_milli(math.ceil(amount * 1000))
     if name in (MEMORY, EPHEMERAL_STORAGE) or name.startswith(HUGEPAGES_PREFIX):
+        if amount.denominator != 1:  # "10m" of memory is allowed, and comes back so
+            return _decimal(amount)
         return format_bytes(math.ceil(amount))
     return str(math.ceil(amount))
 
@@ -55,6 +57,10 @@ def canonical(quantity: Quantity) -> str:
         return _exponent_form(amount)
     if amount == 0:
         return "0"
+    return _decimal(amount)
+
+
+def _decimal(amount: Fraction) -> str:
     for suffix, power in _DECIMAL:
         mantissa = amount / Fraction(10) ** power
         if mantissa.denominator == 1:

@@ -47,6 +47,11 @@ def test_overhead_is_added_to_existing_limits_only():
     assert write(pod_limits(of)) == {"cpu": "1250m"}
 
 
+def test_sums_are_written_as_the_api_server_gives_them_back():
+    of = pod(asks("a", {"cpu": "3m", "memory": "10m"}), asks("b", {"cpu": "1m"}))
+    assert write(pod_requests(of)) == {"cpu": "4m", "memory": "10m"}
+
+
 BOTH = {"cpu": "1", "memory": "1Gi"}
 
 
