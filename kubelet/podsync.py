@@ -204,13 +204,15 @@ class PodSync:
 
     def _note_sizes(self, pod: Pod, uid: PodUID, runtime: PodRuntimeStatus) -> PodResources:
         """What the pod's containers were given; of those that ran before it was recorded, what is allocated."""
-        known = self._do.actuated.get(uid) or PodResources()
+        known = self._do.actuated.get(uid)
+        if known is None:
+            known = PodResources(pod_level=pod.spec.resources)
+            if pod.spec.resources is not None:
+                self._do.actuated.set_pod_level(uid, pod.spec.resources)
         for container in (*pod.spec.init_containers, *pod.spec.containers):
             status = runtime.container(container.name)
             if status is not None and status.running and container.name not in known.containers:
                 self._do.actuated.set_container(uid, container.name, container.resources or ResourceRequirements())
-        if pod.spec.resources is not None and known.pod_level is None:
-            self._do.actuated.set_pod_level(uid, pod.spec.resources)
         given = self._do.actuated.get(uid) or known
         self._do.resizes.in_progress(pod, is_actuated(pod, runtime, given))
         return given

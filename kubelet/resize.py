@@ -104,7 +104,8 @@ def is_actuated(pod: Pod, runtime: PodRuntimeStatus, actuated: PodResources) -> 
 
 
 def pod_level_differs(pod: Pod, actuated: PodResources) -> bool:
-    if pod.spec.resources is None or actuated.pod_level is None:
+    """Resources of the pod's own that it has not been given; a pod that had none may be given some."""
+    if pod.spec.resources is None:
         return False
     return sizes_of(pod.spec.resources, None) != sizes_of(actuated.pod_level, None)
 

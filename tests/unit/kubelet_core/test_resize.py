@@ -115,6 +115,13 @@ def test_a_limit_of_the_pod_bounds_containers_without_one() -> None:
     assert actions.resize_pod and [resize.wanted.cpu_limit for resize in actions.to_resize] == [2000]
 
 
+def test_a_pod_that_had_no_resources_of_its_own_may_be_given_some() -> None:
+    before, after = pod(container("a", SMALL)), pod(container("a", SMALL), pod_level=sized("200m", cpu_limit="1"))
+    actions = plan(after, resources_of_pod(before), "a")
+    assert actions.resize_pod and not actions.to_resize
+    assert not is_actuated(after, running("a"), resources_of_pod(before))
+
+
 @pytest.mark.parametrize(
     ("resource", "old", "new", "before", "after"),
     [
