@@ -60,7 +60,7 @@ def _crash(case: Case, status: ContainerStatus) -> Finding:
     last = status.last_state.terminated if status.last_state else None
     why, error, what_to_do = _death(case, status, last)
     return Finding(
-        f"its back-off: {why}, and was restarted {_times(status.restart_count)}", subject=status.name,
+        f"its back-off: {why}; restarted {_times(status.restart_count)}", subject=status.name,
         reason="CrashLoopBackOff", since=unix(last.finished_at) if last else None, last_error=error,
         next_retry_at=_retry(case), advice=what_to_do,
     )
@@ -165,5 +165,5 @@ def _unstable(case: Case, status: ContainerStatus) -> Iterator[Finding]:
         return
     why, error, what_to_do = _death(case, status, last)
     yield Finding("", subject=status.name, reason="Restarted", since=ended,
-                  last_error=f"it runs, but {why} and was restarted {_times(status.restart_count)}; {error}",
+                  last_error=f"it runs, but {why}; restarted {_times(status.restart_count)}; {error}",
                   advice=what_to_do)

@@ -20,6 +20,7 @@ _STEPS: dict[Stage, str] = {
 }
 _SLOW_SECONDS = 30.0
 """A step that lasts longer than this is worth advice."""
+_BRIEF_SECONDS = 2.0
 _SLOW_ADVICE: dict[Stage, str] = {
     Stage.SANDBOX: "it should take a second: the CNI plugin hangs; look at its daemon and the runtime's log",
     Stage.CREATE: "it should take a second: the engine is overloaded or hangs; look at its log",
@@ -117,7 +118,8 @@ def of_worker(case: Case, told: Sequence[Finding]) -> Iterator[Finding]:
     steps = [step for step in worker.steps if step.stage in _STEPS and step.subject not in subjects]
     if any(finding.reason == "FailedMount" for finding in told):
         steps = [step for step in steps if step.stage is not Stage.VOLUMES]
-    yield from (_step(case, step) for step in steps)
+    # Each try passes through its steps anew: what has only just begun is no news beside what is known already.
+    yield from (_step(case, step) for step in steps if not told or case.now - step.since > _BRIEF_SECONDS)
     if worker.doing and not steps and not told:
         yield Finding(worker.doing, since=worker.since)
 

@@ -65,7 +65,7 @@ def test_a_container_that_waits_names_its_reason_error_retry_and_remedy(reason: 
 def test_a_crash_names_the_exit_code_and_when():
     last = ContainerStateTerminated(exit_code=137, reason="OOMKilled", finished_at=stamp(7))
     answer = explain(pod(waiting("CrashLoopBackOff", "back-off 10s", restarts=3, last=last)), now=NOW)
-    assert "it ran out of memory (OOMKilled), and was restarted 3 times" in answer.waits_for
+    assert "it ran out of memory (OOMKilled); restarted 3 times" in answer.waits_for
     assert answer.last_error == "exit code 137 (OOMKilled)"
     assert answer.since == NOW - 7
 
@@ -137,7 +137,7 @@ def test_a_container_that_runs_again_is_a_remark_not_a_wait():
                                     last_state=ContainerState(terminated=last))
     answer = explain(pod(msgspec.structs.replace(status, container_statuses=(again,))), now=NOW)
     assert (answer.waits_for, [finding.reason for finding in answer.findings]) == ("", ["Restarted"])
-    assert "it crashed (exit code 1) and was restarted 2 times" in answer.findings[0].last_error
+    assert "it crashed (exit code 1); restarted 2 times" in answer.findings[0].last_error
 
 
 def test_finalizers_after_the_end():

@@ -139,7 +139,7 @@ def test_a_liveness_probe_is_named_as_what_kills_the_container() -> None:
                   field_path="spec.containers{c}"),
     ]
     answer = explain(pod(waiting("CrashLoopBackOff", "back-off", restarts=4, last=ended)), now=NOW, events=events)
-    assert "its liveness probe fails, and was restarted 4 times" in answer.waits_for
+    assert "its liveness probe fails; restarted 4 times" in answer.waits_for
     assert answer.last_error == "Liveness probe failed: HTTP probe failed with statuscode: 500"
     assert "answers with an error" in answer.advice
 
