@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CA
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \
-	generate-check fuzz bench shimbench builds budgets soak host-run host-test clean
+	generate-check fuzz bench shimbench builds budgets soak conformance critest host-run host-test clean
 
 help:
 	@echo "make run           run the example pods on this machine: engine, network, dockershim and kubelet by themselves"
@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz          what strangers can send, against parsers and server; FUZZ_SECONDS=60 for each target"
 	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
 	@echo "make soak          random churn on a real node, and then no trace; SOAK='--minutes 30 --seed 7' says how"
+	@echo "make critest       upstream's suite for CRI on our dockershim; SIDE=20.10 selects the engine, FOCUS='...' specs"
 	@echo "make lint types contracts generate-check    the other checks of CI"
 
 host-run:
@@ -110,6 +111,10 @@ soak: builds
 # make conformance FOCUS='Probing container': upstream's node suite; a regular expression of spec names.
 conformance: host-test $(STAMP)
 	@$(BIN)/python -m conformance.node_e2e run $(if $(FOCUS),--focus '$(FOCUS)')
+
+# make critest SIDE=20.10 FOCUS=Streaming: upstream's validation suite of CRI; a regular expression of spec names.
+critest: host-test $(STAMP)
+	@$(BIN)/python -m conformance.critest run $(if $(SIDE),--side $(SIDE)) $(if $(FOCUS),--focus '$(FOCUS)')
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -28,6 +28,7 @@ from conformance.throwaway import NodeError, ThrowawayNode
 BUSYBOX = Path("/bin/busybox")
 DEFAULT_REPOSITORY = "localhost/podwright"
 ARCHITECTURE = "amd64"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 LOAD_TIMEOUT_SECONDS = 120
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 
@@ -198,14 +199,27 @@ def archive(images: Sequence[Image]) -> bytes:
     return tar(entries)
 
 
-def _add_image(
-    image: Image,
-    blobs: dict[str, bytes],
-    docker_manifest: list[dict[str, object]],
-    oci_manifests: list[dict[str, object]],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An image as blobs: its one layer, its configuration, and the OCI manifest that names both."""
+
+    layer: bytes
+    config: bytes
+    manifest: bytes
+
+    @property
+    def digest(self) -> str:
+        """Of the manifest, as registries and references name the image."""
+        return f"sha256:{_sha256(self.manifest)}"
+
+    @property
+    def blobs(self) -> dict[str, bytes]:
+        """By the hexadecimal digits of their digests."""
+        return {_sha256(blob): blob for blob in (self.layer, self.config, self.manifest)}
+
+
+def packed(image: Image) -> Packed:
     layer = tar(image.files)
-    diff_id = _store(blobs, layer)
     config = _json(
         {
             "created": "1970-01-01T00:00:00Z",
@@ -220,30 +234,39 @@ def _add_image(
                 "Labels": dict(image.labels) or None,
                 "ExposedPorts": {port: {} for port in image.exposed_ports} or None,
             },
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_sha256(layer)}"]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "podwright"}],
         }
     )
-    config_digest = _store(blobs, config)
     manifest = _json(
         {
             "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": _descriptor("application/vnd.oci.image.config.v1+json", config_digest, config),
-            "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", diff_id, layer)],
+            "mediaType": MANIFEST_TYPE,
+            "config": _descriptor("application/vnd.oci.image.config.v1+json", config),
+            "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", layer)],
         }
     )
-    manifest_digest = _store(blobs, manifest)
+    return Packed(layer, config, manifest)
+
+
+def _add_image(
+    image: Image,
+    blobs: dict[str, bytes],
+    docker_manifest: list[dict[str, object]],
+    oci_manifests: list[dict[str, object]],
+) -> None:
+    made = packed(image)
+    blobs.update(made.blobs)
     docker_manifest.append(
         {
-            "Config": f"blobs/sha256/{config_digest}",
+            "Config": f"blobs/sha256/{_sha256(made.config)}",
             "RepoTags": list(image.names),
-            "Layers": [f"blobs/sha256/{diff_id}"],
+            "Layers": [f"blobs/sha256/{_sha256(made.layer)}"],
         }
     )
     oci_manifests.extend(
         {
-            **_descriptor("application/vnd.oci.image.manifest.v1+json", manifest_digest, manifest),
+            **_descriptor(MANIFEST_TYPE, made.manifest),
             "annotations": {
                 "io.containerd.image.name": name,
                 "org.opencontainers.image.ref.name": name.rpartition(":")[2],
@@ -276,14 +299,12 @@ def tar(files: Mapping[str, File]) -> bytes:
     return output.getvalue()
 
 
-def _store(blobs: dict[str, bytes], blob: bytes) -> str:
-    digest = hashlib.sha256(blob).hexdigest()
-    blobs[digest] = blob
-    return digest
+def _sha256(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()
 
 
-def _descriptor(media_type: str, digest: str, blob: bytes) -> dict[str, object]:
-    return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(blob)}
+def _descriptor(media_type: str, blob: bytes) -> dict[str, object]:
+    return {"mediaType": media_type, "digest": f"sha256:{_sha256(blob)}", "size": len(blob)}
 
 
 def _json(value: object) -> bytes:

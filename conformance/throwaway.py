@@ -130,7 +130,8 @@ class ThrowawayNode:
 
     `name` is host name, scratch directory and control group; at most one node of a name exists at a time.
     `address` is eth0's, with prefix length. `detached` nodes outlive the process that started them (`attach` finds
-    them again); all others die with it, however it dies.
+    them again); all others die with it, however it dies. `engine_tools` are directories that come first on dockerd's
+    PATH.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class ThrowawayNode:
         host_link: bool = False,
         shared: Sequence[Path] = (),
         engine_args: Sequence[str] = (),
+        engine_tools: Sequence[Path] = (),
         detached: bool = False,
     ) -> None:
         self.name = name
@@ -153,6 +155,7 @@ class ThrowawayNode:
         self._host_link = host_link
         self._shared = shared
         self._engine_args = engine_args
+        self._engine_tools = engine_tools
         self._detached = detached
         self._popen: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
@@ -347,7 +350,7 @@ class ThrowawayNode:
                 "--ip6tables=false",
                 *self._engine_args,
             ],
-            env={"PATH": f"{self._engine_path()}:{NODE_PATH}"},
+            env={"PATH": ":".join([*map(str, self._engine_tools), self._engine_path(), NODE_PATH])},
         )
         self.engine_process = process
         deadline = time.monotonic() + ENGINE_TIMEOUT_SECONDS

@@ -30,10 +30,10 @@ class Result:
 
 
 class Store:
-    """The results of one side: `results.json` in its directory, and a directory of logs per run."""
+    """The results of one side of a suite: `results.json` in its directory, and a directory of logs per run."""
 
-    def __init__(self, side: str) -> None:
-        self.directory = state_dir() / "node-e2e" / side
+    def __init__(self, side: str, suite: str = "node-e2e") -> None:
+        self.directory = state_dir() / suite / side
         self.directory.mkdir(parents=True, exist_ok=True)
         self._file = self.directory / "results.json"
 

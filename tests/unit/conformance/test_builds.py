@@ -11,7 +11,7 @@ from conformance import builds
 def test_each_set_names_the_programs_of_its_tool_directives(build_set: builds.BuildSet) -> None:
     text = (build_set.source / "go.mod").read_text()
     _, _, block = text.partition("tool ")
-    tools = block.split(")")[0].strip("( \n\t").splitlines() if block.startswith("(") else [block.splitlines()[0]]
+    tools = block.split(")")[0].strip("( \n\t").splitlines() if block.startswith("(") else block.splitlines()[:1]
     names = {tool.strip().removesuffix("/v3").rpartition("/")[2] for tool in tools}
     assert {builds.PACKAGE_NAMES.get(n, n) for n in names} == set(build_set.programs)
 
