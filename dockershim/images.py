@@ -23,7 +23,8 @@ def to_image(
     """`uid` for a numeric user, `username` else: the kubelet checks runAsNonRoot by them."""
     image = cri.Image(
         id=image_id,
-        repo_tags=[tag for tag in tags if not tag.startswith(_NONE)],
+        # containerd's store of the engine tells an image that was pulled by its digest as a tag of that name.
+        repo_tags=[tag for tag in tags if not tag.startswith(_NONE) and "@" not in tag],
         repo_digests=[digest for digest in digests if not digest.startswith(_NONE)],
         size=size,
         spec=cri.ImageSpec(image=image_id),

@@ -335,6 +335,12 @@ def test_users_of_images(user: str, uid: int | None, name: str) -> None:
     assert list(image.repo_tags) == ["a:1"] and not image.repo_digests
 
 
+def test_names_of_images() -> None:
+    by_digest = "h/i@sha256:" + "a" * 64
+    image = to_image("sha256:i", ["h/i:1", by_digest, "<none>:<none>"], [by_digest, "<none>@<none>"], 1, None, False)
+    assert (list(image.repo_tags), list(image.repo_digests)) == (["h/i:1"], [by_digest])
+
+
 def test_the_pause_archive() -> None:
     archive = image_archive("registry/pause:1", b"program", "x86_64")
     assert archive == image_archive("registry/pause:1", b"program", "x86_64")
