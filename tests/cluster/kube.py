@@ -420,7 +420,9 @@ def _paths_of(root: Path, gone: Json) -> list[str]:
         *(Path(top) for top, _, _ in os.walk(root / "sys/fs/cgroup") if top.endswith(f"/pod{uid}")),
     ]
     found = [f"path {p}" for p in candidates if p.is_symlink() or p.exists()]
-    for top, _, names in os.walk(root / "var/lib/dockershim"):
+    for top, directories, names in os.walk(root / "var/lib/dockershim"):
+        if "netns" in directories:
+            directories.remove("netns")  # namespaces that are held by mounts: no files to read
         for path in (Path(top, name) for name in names):
             with contextlib.suppress(FileNotFoundError):  # others' checkpoints come and go
                 if path.is_file() and uid.encode() in path.read_bytes():
