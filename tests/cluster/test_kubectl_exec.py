@@ -1,4 +1,5 @@
-"""kubectl exec, cp, attach and port-forward: the real one, through a real API server, to pairs of kubelet and runtime.
+"""kubectl exec, cp, attach, port-forward and top: the real one, through a real API server, to
+pairs of kubelet and runtime.
 
 kubectl speaks WebSocket or, told so, SPDY. The API server either translates WebSocket for the kubelet or, where the
 node declares that it can, leaves that to it.
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from metrics_server import metrics_server
 
 from conformance import builds
 from conformance.cluster import Cluster
@@ -41,7 +43,9 @@ spec:
   containers: [{name: web, image: "localhost/podwright/web:1"}]
 """
 SPDY_ONLY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
-MEGABYTES = 8
+MEGABYTES, BIG_MEGABYTES = 8, 100
+BIG = {("podwright", "websocket-to-kubelet")}
+"""Agents and protocols that carry a big file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,9 @@ class Ended:
 class Kubectl:
     """The real kubectl, with bytes in and out and an environment."""
 
-    def __init__(self, cluster: Cluster, env: dict[str, str]) -> None:
+    def __init__(self, cluster: Cluster, env: dict[str, str], protocol: str = "") -> None:
         self.cluster = cluster
+        self.protocol = protocol
         self._env = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig),
                      "KUBECACHEDIR": str(cluster.node.scratch / "kubectl"), **env}  # fmt: skip
 
@@ -82,11 +87,16 @@ class Kubectl:
 )
 async def pods(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
     """A cluster with the pods above running."""
-    async with Cluster(f"exec-{request.param}", request.param, cluster_dns=False) as cluster:
+    async with Cluster(
+        f"exec-{request.param}", request.param, cluster_dns=False,
+    ) as cluster:
         await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
         await cluster.kubectl("apply", "-f", "-", stdin=PODS)
         await cluster.kubectl("wait", "--for=condition=Ready", "pod/box", "pod/web", "--timeout=60s")
         yield cluster
+
+
+OURS = pytest.mark.parametrize("pods", ["podwright"], indirect=True, scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=["websocket", "websocket-to-kubelet", "spdy"])
@@ -94,7 +104,7 @@ async def kubectl(request: pytest.FixtureRequest, pods: Cluster) -> Kubectl:
     features = '["ExtendWebSocketsToKubelet"]' if request.param == "websocket-to-kubelet" else "[]"
     patch = f'{{"status":{{"declaredFeatures":{features}}}}}'
     await pods.kubectl("patch", "node", pods.name, "--subresource=status", "-p", patch)
-    return Kubectl(pods, SPDY_ONLY if request.param == "spdy" else {})
+    return Kubectl(pods, SPDY_ONLY if request.param == "spdy" else {}, request.param)
 
 
 async def test_exec_carries_streams_and_exit_code(kubectl: Kubectl) -> None:
@@ -126,8 +136,9 @@ async def test_exec_in_what_is_not_there(kubectl: Kubectl) -> None:
 
 
 async def test_cp_both_ways(kubectl: Kubectl, tmp_path: Path) -> None:
-    blob = os.urandom(MEGABYTES << 20)
-    (tmp_path / "blob").write_bytes(blob)
+    kind = kubectl.cluster.agent.kind
+    blob = os.urandom((BIG_MEGABYTES if (kind.name, kubectl.protocol) in BIG else MEGABYTES) << 20)
+    await asyncio.to_thread((tmp_path / "blob").write_bytes, blob)
     done = await kubectl.run("cp", str(tmp_path / "blob"), "box:/tmp/blob", "-c", "box")
     assert done.code == 0, done.err
     summed = await kubectl.run("exec", "box", "-c", "box", "--", "sha256sum", "/tmp/blob")
@@ -206,3 +217,28 @@ async def test_port_forward_with_fifty_connections_at_once(kubectl: Kubectl) -> 
     async with asyncio.timeout(60), forwarding(kubectl, 80) as port:
         answers = await asyncio.gather(*(fetch(port) for _ in range(50)))
     assert all(b"200 OK" in answer and b"web" in answer for answer in answers)
+
+
+@OURS
+async def test_top_shows_what_metrics_resource_tells(pods: Cluster) -> None:
+    """A pod that computes shows about the core that it uses, one that sleeps shows none."""
+    kubectl = Kubectl(pods, {})
+    busy = await kubectl.start("exec", "box", "-c", "box", "--", "sh", "-c", "while :; do :; done")
+    try:
+        async with pods.client() as client, metrics_server(pods, client) as metrics:
+            async with asyncio.timeout(60):
+                while True:
+                    await metrics.scrape()
+                    top = await kubectl.run("top", "pods", "--containers", "--no-headers")
+                    rows = {tuple(line.split()[:2]): line.split()[2:] for line in top.out.decode().splitlines()}
+                    cores = int(rows.get(("box", "box"), ["0m"])[0].removesuffix("m"))
+                    if cores > 100 and ("web", "web") in rows:
+                        break
+                    await asyncio.sleep(1)
+            assert int(rows["web", "web"][0].removesuffix("m")) < cores
+            assert all(row[1].endswith("Mi") for row in rows.values())
+            nodes = await kubectl.run("top", "nodes", "--no-headers")
+            assert nodes.code == 0 and nodes.out.decode().split()[0] == pods.name
+    finally:
+        busy.terminate()
+        await busy.communicate()
