@@ -46,12 +46,11 @@ class PodStatuses:
             name: ProbeFlags(started=flag.started, ready=flag.ready)
             for name, flag in self._flags(pod_uid(pod)).items()
         }
-        given = self._actuated(pod_uid(pod))
         context = StatusContext(
             now=time.time(), host_ips=self._host_ips(), runtime_name=self._runtime_name(), flags=flags,
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
             verdict=verdict, recursive_read_only=self._recursive_read_only(pod),
-            resize_conditions=self._resize_conditions(pod_uid(pod)), actuated=given.containers if given else {},
+            resize_conditions=self._resize_conditions(pod_uid(pod)), actuated=self._actuated(pod_uid(pod)),
             stop_signals=self._stop_signals,
         )
         return generate_pod_status(pod, runtime, self._manager.previous(pod), context)

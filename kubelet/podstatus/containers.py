@@ -30,6 +30,7 @@ from kubelet.api.types import (
     LinuxContainerUser,
     Pod,
     PodStatus,
+    ResourceRequirements,
     VolumeMount,
     VolumeMountStatus,
 )
@@ -194,7 +195,7 @@ def _from_runtime(
         started=old.started if old and found.running else None,
         volume_mounts=(old.volume_mounts if old else ())
         or _volume_mounts(container.volume_mounts, scene.context.recursive_read_only),
-        resources=resources_of(spec, found, old, container_id, scene.context.actuated.get(found.name))
+        resources=resources_of(spec, found, old, container_id, _given(scene, found.name))
         if spec else None,
         allocated_resources=allocated_of(spec) if spec else {},
         user=_user(found), stop_signal=found.stop_signal if scene.context.stop_signals else "",
@@ -213,6 +214,10 @@ def _runtime_state(scene: _Scene, found: RuntimeContainer, container_id: str) ->
             ))
         case RunState.CREATED | RunState.UNKNOWN:
             return ContainerState(waiting=ContainerStateWaiting())
+
+
+def _given(scene: _Scene, name: str) -> ResourceRequirements | None:
+    return scene.context.actuated.containers.get(name) if scene.context.actuated else None
 
 
 def _time(nanoseconds: int) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kubelet.api.types import PodCondition, ResourceRequirements
+from kubelet.allocation import PodResources
+from kubelet.api.types import PodCondition
 from kubelet.podworkers.machine import Verdict
 
 
@@ -39,6 +40,6 @@ class StatusContext:
     """Whether statuses tell the signal that stops a container (gate ContainerStopSignals)."""
     recursive_read_only: bool = False
     """Whether the pod's runtime handler can make read-only mounts recursively so."""
-    actuated: Mapping[str, ResourceRequirements] = field(default_factory=dict)
-    """What running containers were given last."""
+    actuated: PodResources | None = None
+    """What running containers and the pod as a whole were given last."""
     resize_conditions: tuple[PodCondition, ...] = ()

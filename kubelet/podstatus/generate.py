@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import msgspec
 
 from kubelet.actions import sandbox_change
+from kubelet.allocation import with_resources
 from kubelet.api.meta import ContainerKind, format_time
 from kubelet.api.types import ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus, ResourceRequirements
 from kubelet.podstatus import conditions, restartall
@@ -48,7 +49,7 @@ def generate_pod_status(
         pod_ip=ips[0] if ips else "", pod_ips=tuple(PodIP(ip=ip) for ip in ips),
         qos_class=qos_class(pod), start_time=previous.start_time or format_time(context.now),
         observed_generation=pod.metadata.generation or None,
-        resources=_pod_level_resources(pod), allocated_resources=write(pod_requests(pod)),
+        resources=_pod_level_resources(pod, phase, context), allocated_resources=write(pod_requests(pod)),
         resource_claim_statuses=pod.status.resource_claim_statuses,
         extended_resource_claim_status=pod.status.extended_resource_claim_status,
         node_allocatable_resource_claim_statuses=pod.status.node_allocatable_resource_claim_statuses,
@@ -178,8 +179,10 @@ def _version(ip: str) -> int:
     return address.version if address else 4
 
 
-def _pod_level_resources(pod: Pod) -> ResourceRequirements:
-    """What is set aside for the pod as a whole; the same as the spec's sums until a resize changes it."""
+def _pod_level_resources(pod: Pod, phase: str, context: StatusContext) -> ResourceRequirements:
+    """What the pod as a whole has: of one that runs what it was given last, which a resize may not have changed yet."""
+    if phase == "Running" and context.actuated is not None:
+        pod = with_resources(pod, context.actuated)
     return ResourceRequirements(
         claims=pod.spec.resources.claims if pod.spec.resources else (),
         limits=write(pod_limits(pod)), requests=write(pod_requests(pod)),

@@ -155,14 +155,16 @@ class StatusManager:
     def set_container_flags(
         self, uid: PodUID, container_id: str, *, ready: bool | None = None, started: bool | None = None
     ) -> bool:
-        """A probe's verdict, published before the pod's worker comes round to it. False if it changes nothing."""
+        """A probe's verdict, published before the pod's worker comes round to it. False if it changes nothing.
+
+        It says nothing of a new version of the pod: that one is observed when its worker has seen it."""
         entry = self._entries.get(uid)
         if entry is None:
             return False
         status = with_container_flag(
             entry.pod, entry.status, container_id, self._clock(), ready=ready, started=started
         )
-        return self._update(entry.pod, status, force=False, finished=False)
+        return self._update(entry.pod, status, force=False, finished=False, observes=False)
 
     def forget(self, uid: PodUID) -> None:
         """The pod is gone from every source."""
@@ -189,7 +191,7 @@ class StatusManager:
         """How many pods have a status that the API server has not taken yet."""
         return 0 if self._client is None else sum(not entry.settled for entry in self._entries.values())
 
-    def _update(self, pod: Pod, status: PodStatus, *, force: bool, finished: bool) -> bool:
+    def _update(self, pod: Pod, status: PodStatus, *, force: bool, finished: bool, observes: bool = True) -> bool:
         uid, now = pod_uid(pod), self._clock()
         old = self.previous(pod)
         entry = self._entries.get(uid)
@@ -197,7 +199,7 @@ class StatusManager:
         if problem:
             logger.error("Status is refused: %s pod=%s", problem, formatted(pod))
             return False
-        generation = max(old.observed_generation or 0, pod.metadata.generation or 0)
+        generation = max(old.observed_generation or 0, pod.metadata.generation or 0 if observes else 0)
         status = normalized(pod, conditions.with_transition_times(msgspec.structs.replace(
             status, start_time=old.start_time or status.start_time or format_time(now),
             observed_generation=generation or None,

@@ -17,6 +17,7 @@ from podstatus_builders import (
     sidecar,
 )
 
+from kubelet.allocation import PodResources
 from kubelet.api.types import (
     ContainerState,
     ContainerStateRunning,
@@ -253,10 +254,13 @@ def test_a_memory_request_is_what_was_given_last_since_no_runtime_knows_it():
     def asks(memory):
         return ResourceRequirements(requests={"memory": memory})
 
+    def given(memory):
+        return PodResources(containers={"app": asks(memory)})
+
     of = pod(container(resources=asks("64Mi")))
-    first = generate(of, runtime(running()), actuated={"app": asks("33554432")})
+    first = generate(of, runtime(running()), actuated=given("33554432"))
     assert first.container_statuses[0].resources.requests == {"memory": "32Mi"}
-    second = generate(of, runtime(running()), first, actuated={"app": asks("67108864")})
+    second = generate(of, runtime(running()), first, actuated=given("67108864"))
     assert second.container_statuses[0].resources.requests == {"memory": "64Mi"}
     assert generate(of, runtime(running()), first).container_statuses[0].resources.requests == {"memory": "32Mi"}
 
@@ -274,3 +278,14 @@ def test_attempts_that_never_started_do_not_hide_how_the_container_ended():
 def test_the_stop_signal_is_shown_where_containers_may_choose_one(enabled, shown):
     status = generate(pod(), runtime(running(stop_signal="SIGUSR1")), stop_signals=enabled)
     assert status.container_statuses[0].stop_signal == shown
+
+
+def test_a_running_pods_own_resources_are_what_it_was_given_last():
+    def asks(memory):
+        return ResourceRequirements(limits={"memory": memory}, requests={"memory": memory})
+
+    of = pod(resources=asks("10Ki"))
+    given = PodResources(pod_level=asks("31457280"))
+    seen = generate(of, runtime(running()), actuated=given)
+    assert (seen.resources.limits, seen.allocated_resources) == ({"memory": "30Mi"}, {"memory": "10Ki"})
+    assert generate(of, runtime(), actuated=given).resources.limits == {"memory": "10Ki"}

@@ -502,3 +502,17 @@ async def test_a_write_that_met_a_later_one_of_the_agent_before_us_is_made_again
         world.pods.put(world.server.only())
         await world.settle(120)
         assert world.verbs() == ["patch", "patch"]
+
+
+async def test_a_probes_verdict_does_not_observe_a_new_version_of_the_pod():
+    world = World(pod(generation=3))
+    async with world.running():
+        world.manager.set(pod(generation=3), generate(pod(generation=3), runtime(running(id="c1"))))
+        await world.settle()
+        newer = pod(generation=4)
+        world.put(newer)
+        world.manager.pod_changed(newer)
+        assert world.manager.set_container_flags("u1", "docker://c1", ready=False)
+        await world.settle()
+        assert world.server.only().status.observed_generation == 3
+        assert condition(world.server.only().status, "Ready")[0] == "False"
