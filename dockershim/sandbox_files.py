@@ -33,6 +33,11 @@ class SandboxFiles:
         """An empty `resolv_conf` means the node's own."""
         await asyncio.to_thread(self._write, sandbox_id, resolv_conf)
 
+    async def restore(self, sandbox_id: str, pids: Collection[int]) -> None:
+        """Lost ones, from a container of the sandbox that still has them; the node's where there is none."""
+        if not await asyncio.to_thread((self.directory / sandbox_id).exists):
+            await asyncio.to_thread(self._write, sandbox_id, await asyncio.to_thread(_resolv_conf_of, pids))
+
     def mounts(self, sandbox_id: str, given: Collection[str]) -> list[cri.Mount]:
         """Mounts to add to a container whose own mounts are at `given`. Looks at the disk."""
         return [
@@ -63,3 +68,10 @@ class SandboxFiles:
             for path in self.directory.iterdir():
                 if path.name not in sandbox_ids:
                     shutil.rmtree(path, ignore_errors=True)
+
+
+def _resolv_conf_of(pids: Collection[int], proc: Path = Path("/proc")) -> str:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            return (proc / str(pid) / "root/etc/resolv.conf").read_text()
+    return ""

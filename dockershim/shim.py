@@ -216,7 +216,8 @@ class Dockershim:
         self._engine_asked.set()
 
     async def _adopt(self) -> None:
-        """Sandboxes of cri-dockerd's get a checkpoint, with the addresses that the network knows.
+        """Sandboxes of cri-dockerd's get a checkpoint, with the addresses that the network knows. So do ours whose
+        state was lost, or kept otherwise by an older version: a container that was started says that one was complete.
 
         Asking the network for a running sandbox makes it hold the sandbox's namespace again, which ended with the
         process before us: so that it can be torn down also when the pause has ended meanwhile.
@@ -227,8 +228,11 @@ class Dockershim:
             if not record.is_running:
                 continue
             ips = await self._addresses_of(record)
-            if record.config_hash or self.checkpoints.get(record.id) is not None:
+            used = [one for one in self.inventory.containers_of(record.id) if one.status.started_at]
+            if self.checkpoints.get(record.id) is not None or (record.config_hash and not used):
                 continue
+            if record.config_hash and not record.resolv_conf_path:
+                await self._files.restore(record.id, [one.pid for one in used if one.is_running])
             await self.checkpoints.save(SandboxCheckpoint(record.id, True, ips))
             pod = f"{record.metadata.namespace}/{record.metadata.name}"
             logger.info("sandbox adopted sandbox=%s pod=%s", record.id, pod)

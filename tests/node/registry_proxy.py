@@ -12,7 +12,7 @@ import asyncio
 from aiohttp import ClientSession, web
 
 BIG_BYTES = 100_000
-PIECE_BYTES = 8192
+PIECE_BYTES = 32768
 
 
 class Proxy:

@@ -20,7 +20,7 @@ TOKENS, SLOW, SILENT = "127.0.0.1:5002", "127.0.0.1:5003", "127.0.0.1:5004"
 """Behind `registry_proxy`, which says what each does."""
 PROXIES = {
     TOKENS: ("--registry-token=registry-secret", "--identity-token=identity-secret"),
-    SLOW: ("--rate=100000",),
+    SLOW: ("--rate=1000000",),
     SILENT: ("--stall",),
 }
 USER, PASSWORD = "puller", "pull-secret"
@@ -39,7 +39,7 @@ AUTH = "auth: {htpasswd: {realm: test, path: /etc/registry-htpasswd}}"
 async def node(request: pytest.FixtureRequest) -> AsyncIterator[ThrowawayNode]:
     """With two registries that hold the busybox image under `test/app:1`; the open one also images of incompressible
     bytes that the engine does not have, `test/slow:1` and `test/silent:1`: one layer it would only fetch once. And the
-    proxies."""
+    proxies. A layer is some MB, of which containerd tells in steps of one."""
     async with node_with_store(request.param, "node-test-pull") as made:
         made.path("/etc/registry-htpasswd").write_text(HTPASSWD)
         for address, auth in ((OPEN, ""), (CLOSED, AUTH)):
@@ -55,7 +55,7 @@ async def node(request: pytest.FixtureRequest) -> AsyncIterator[ThrowawayNode]:
             await made.run(["docker", "rmi", f"{address}/test/app:1"])
         for name in ("slow", "silent"):
             big = f"{OPEN}/test/{name}:1"
-            await made.run(["sh", "-c", "mkdir -p /run/big && head -c 600000 /dev/urandom > /run/big/bytes && "
+            await made.run(["sh", "-c", "mkdir -p /run/big && head -c 6000000 /dev/urandom > /run/big/bytes && "
                                         f"tar -C /run/big -c . | docker import - {big} && docker push {big} && "
                                         f"docker rmi {big}"])
         for address, words in PROXIES.items():
@@ -151,7 +151,7 @@ async def test_slow_pulls_end_and_silent_ones_are_given_up(node: ThrowawayNode) 
             return pull_told if pull_told.get("currentBytes") and pull_told.get("bytesPerSecond") else None
 
         progress = await eventually(lambda: told(f"{SLOW}/test/slow:1"), "bytes and rate of the slow pull")
-        assert 0 < progress["currentBytes"] <= progress["totalBytes"] < 700_000
+        assert 0 < progress["currentBytes"] <= progress["totalBytes"] < 7_000_000
         assert await silent
         image_id = await slow
         assert json.loads((await shim.runtime.Status(cri.StatusRequest(verbose=True))).info["pulls"]) == {}

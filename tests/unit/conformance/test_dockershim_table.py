@@ -38,7 +38,7 @@ def test_refusals_are_read_from_the_service() -> None:
 
 def test_a_gap_whose_test_is_gone_is_an_error() -> None:
     with pytest.raises(table.TableError, match="no test is named"):
-        table.gap_table(["f.py::test_something_else"])
+        table.gap_table(["f.py::test_something_else"], {})
 
 
 def test_a_page_without_marks_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -335,3 +336,26 @@ async def test_ready_is_said_once_it_is_known_how_the_engine_is(short_path: Path
         assert (shim.state.reason == "") is reachable
         stop.set()
         await running
+
+
+async def test_a_pod_of_ours_whose_state_was_lost_is_taken_over_if_it_was_complete(world: ShimInMemory) -> None:
+    """As after another state layout, or an emptied state directory."""
+    complete = await world.run_pod(world.pod("complete"))
+    container_id = await world.create(complete, "complete")
+    await world.runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+    unused = await world.run_pod(world.pod("unused"))
+    for sandbox_id in (complete, unused):
+        await world.shim.checkpoints.remove(sandbox_id)
+        shutil.rmtree(world.directory / "root/files" / sandbox_id)
+    gate = world.engine.hold["/version"] = asyncio.Event()
+    world.engine.drop_clients()
+    await wait_for(lambda: world.shim.state.reason)
+    gate.set()
+    await world.until_ready()
+    listed = (await world.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items
+    assert {item.id: item.state for item in listed} == {complete: cri.SANDBOX_READY, unused: cri.SANDBOX_NOTREADY}
+    status = (await world.runtime.PodSandboxStatus(cri.PodSandboxStatusRequest(pod_sandbox_id=complete))).status
+    assert status.network.ip == "10.0.0.1"
+    assert (world.directory / "root/files" / complete / "resolv.conf").exists()
+    await world.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=complete))
+    assert complete in world.network.torn_down
