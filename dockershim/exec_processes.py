@@ -8,13 +8,11 @@ import contextlib
 import os
 import secrets
 import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 PROC = Path("/proc")
 _ROUNDS = 5
-_FORWARD_SECONDS = 2.0
 
 
 def new_mark() -> str:
@@ -76,14 +74,3 @@ def kill_all(root: int, mark: str = "") -> None:
             for pid in doomed:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-
-
-def end_forwarded(root: int) -> None:
-    """For a runtime whose containers have a kernel of their own: `root` only stands for the command there and passes
-    on the signals that it can catch, then it is killed itself."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(root, signal.SIGTERM)
-    deadline = time.monotonic() + _FORWARD_SECONDS
-    while root in read_processes() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    kill_all(root)

@@ -12,7 +12,7 @@ from typing import Any
 from cri.client import MAX_MESSAGE_BYTES
 from cri.errors import DeadlineExceededError, FailedPreconditionError, InternalError, InvalidArgumentError
 from cri.v1 import api_pb2 as cri
-from dockershim import direct_signal, exec_processes
+from dockershim import exec_processes
 from dockershim.engine import EngineClient, EngineError, EngineNotFoundError
 from dockershim.engine.multiplex import STDERR, FrameDecoder
 from dockershim.inventory import Inventory
@@ -117,7 +117,8 @@ class ExecRunner:
         return int(inspect["ExitCode"])
 
     async def kill(self, exec_id: str, mark: str = "") -> None:
-        """End an exec with all of its processes, also those that only its mark tells of."""
+        """End an exec with all of its processes, also those that only its mark tells of. With a runtime that has a
+        kernel of its own, only what stands for the command on this one is ended."""
         try:
             inspect = await self._engine.inspect_exec(exec_id)
         except EngineNotFoundError:
@@ -126,12 +127,5 @@ class ExecRunner:
             logger.warning("exec that timed out may run on exec=%s error=%s", exec_id, error)
             return
         pid = int(inspect.get("Pid") or 0) if inspect.get("Running") else 0
-        if pid and not self._are_host_processes(inspect.get("ContainerID") or ""):
-            await asyncio.to_thread(exec_processes.end_forwarded, pid)
-        elif pid or mark:
+        if pid or mark:
             await asyncio.to_thread(exec_processes.kill_all, pid, mark)
-
-    def _are_host_processes(self, container_id: str) -> bool:
-        record = self._inventory.containers.get(container_id)
-        sandbox = self._inventory.sandboxes.get(record.sandbox_id) if record else None
-        return sandbox is None or direct_signal.is_possible(sandbox.runtime_handler, self._state.require())

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from dockershim.exec_processes import end_forwarded, kill_all, marked, new_mark, read_processes
+from dockershim.exec_processes import kill_all, marked, new_mark, read_processes
 
 DAEMON = """
 import os, sys, time
@@ -67,13 +67,3 @@ def test_the_dead_are_no_processes() -> None:
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert child.pid not in read_processes() and os.getpid() in read_processes()
     child.wait()
-
-
-def test_who_stands_for_a_command_elsewhere_may_pass_a_signal_on(tmp_path: Path) -> None:
-    script = f"trap 'echo told > {tmp_path}/told; exit 3' TERM; touch {tmp_path}/pid; echo 1 > {tmp_path}/pid; " \
-             "while :; do sleep 0.05; done"
-    polite = subprocess.Popen(["sh", "-c", script], start_new_session=True)
-    started(tmp_path / "pid")
-    end_forwarded(polite.pid)
-    assert polite.wait(20) == 3 and (tmp_path / "told").exists()
-    end_forwarded(polite.pid)  # gone already
