@@ -49,7 +49,7 @@ NOTES = {
     "UpdateRuntimeConfig": "works: the pod CIDR goes to CNI configurations that ask for it",
     "ListPodSandboxMetrics": "works; whole numbers only, as CRI has them",
     "ReopenContainerLog": "works for running containers; the log of an ended one is complete",
-    "ExecSync": "works; in gVisor a timeout ends the command's first process only",
+    "ExecSync": "works; in gVisor a command that times out is let go, not ended",
 }
 
 
