@@ -109,10 +109,11 @@ GAPS = (
         ("test_a_checkpoint_holds_processes_files_and_facts",
          "test_a_checkpoint_that_fails_leaves_the_container_running_and_nothing_else")),
     Gap("Engine restarts", "noticed when a call fails; state is asked for again and again",
-        "noticed at once; state read anew, subscribers told; one that hangs on a "
+        "noticed at once, with and without live-restore; state read anew, subscribers told; one that hangs on a "
         "container delays that one only",
-        ("test_the_engine_restarts", "test_all_other_calls_are_answered_meanwhile",
-         "test_a_reconnect_does_not_wait_for_it")),
+        ("test_pods_run_on_through_engine_restarts_with_live_restore",
+         "test_an_engine_that_is_killed_under_load_leaves_nothing_behind", "test_a_killed_containerd_does_not_end_pods",
+         "test_all_other_calls_are_answered_meanwhile", "test_a_reconnect_does_not_wait_for_it")),
     Gap("Pulls", "`auth.auth` ignored; cut off after a minute without progress",
         "every form of credentials; only a pull that stands still is given up; bytes and rate are told",
         ("test_pulls", "test_every_form_of_auth", "test_tokens_are_passed_on",
