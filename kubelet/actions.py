@@ -179,16 +179,37 @@ def sandbox_change(pod: Pod, sandboxes: tuple[SandboxStatus, ...]) -> SandboxCha
 def _fresh_start(pod: Pod, runtime: PodRuntimeStatus, plan: PodActions) -> PodActions:
     """A new sandbox starts everything anew: init containers first, then what has not succeeded for good."""
     if not restarts_on_failure(pod) and plan.attempt and runtime.containers:
-        return replace(plan, create_sandbox=False, why="the pod ran and its restartPolicy is Never")
-    to_start = tuple(
-        index for index, container in enumerate(pod.spec.containers)
-        if not (_policy(pod, container) == "OnFailure" and _succeeded(runtime.container(container.name)))
-    )
+        to_start = _never_started(pod, runtime)
+        if not to_start:
+            return replace(plan, create_sandbox=False, why="the pod ran and its restartPolicy is Never")
+    else:
+        to_start = tuple(
+            index for index, container in enumerate(pod.spec.containers)
+            if not (_policy(pod, container) == "OnFailure" and _succeeded(runtime.container(container.name)))
+        )
     if not to_start and any(runtime.container(container.name) for container in pod.spec.containers):
         return replace(plan, create_sandbox=False, why="all containers have succeeded")
     if pod.spec.init_containers:
         return replace(plan, init_to_start=(0,))
     return replace(plan, regular_to_start=to_start)
+
+
+def _never_started(pod: Pod, runtime: PodRuntimeStatus) -> tuple[int, ...]:
+    """Regular containers of a pod that never restarts which are still owed their one start: the sandbox was lost after
+    they had been created. Upstream leaves such a pod Pending for good. Without a sandbox nothing that ran is told from
+    what was never made, so containers that are not there count only while none has started."""
+    failed = (runtime.container(container.name) for container in pod.spec.init_containers)
+    if any(status is not None and status.state is RunState.EXITED and status.exit_code for status in failed):
+        return ()
+    states = {
+        container.name: {found.state for found in runtime.containers if found.name == container.name}
+        for container in pod.spec.containers
+    }
+    nothing_ran = all(seen <= {RunState.CREATED} for seen in states.values())
+    return tuple(
+        index for index, container in enumerate(pod.spec.containers)
+        if states[container.name] == {RunState.CREATED} or (nothing_ran and not states[container.name])
+    )
 
 
 def _resets(pod: Pod, runtime: PodRuntimeStatus) -> tuple[ContainerReset, ...]:

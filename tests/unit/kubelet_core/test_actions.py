@@ -120,6 +120,11 @@ DEAD = (SandboxStatus(SandboxID("s"), 0, False, 1),)
     [
         ("Never", (ran("a", EXITED), ran("b", EXITED, 1)), False, ()),
         ("Never", (), True, (0, 1)),
+        ("Never", (ran("a", CREATED),), True, (0, 1)),
+        ("Never", (ran("a", CREATED), ran("a", CREATED), ran("b", CREATED)), True, (0, 1)),
+        ("Never", (ran("a", EXITED), ran("b", CREATED)), True, (1,)),
+        ("Never", (ran("a", CREATED), ran("a", EXITED, 1), ran("b", EXITED)), False, ()),
+        ("Never", (ran("a", EXITED),), False, ()),
         ("OnFailure", (ran("a", EXITED), ran("b", EXITED, 1)), True, (1,)),
         ("OnFailure", (ran("a", EXITED), ran("b", EXITED)), False, ()),
         ("Always", (ran("a", EXITED), ran("b", EXITED)), True, (0, 1)),
@@ -131,6 +136,15 @@ def test_who_starts_again_in_a_new_sandbox(
     plan = compute_pod_actions(make_pod("a", "b", policy=policy), runtime(*containers, sandboxes=DEAD), Verdicts())
     assert (plan.create_sandbox, plan.regular_to_start) == (creates, starts)
     assert plan.kill_pod
+
+
+@pytest.mark.parametrize(("exit_code", "creates"), [(0, True), (137, False)])
+def test_a_pod_that_never_restarts_begins_anew_if_its_sandbox_was_lost_before_it_ran(
+    exit_code: int, creates: bool
+) -> None:
+    pod = make_pod("a", init=(make_container("i"),), policy="Never")
+    plan = compute_pod_actions(pod, runtime(ran("i", EXITED, exit_code), sandboxes=DEAD), Verdicts())
+    assert (plan.create_sandbox, plan.init_to_start) == (creates, (0,) if creates else ())
 
 
 @pytest.mark.parametrize(
