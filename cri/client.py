@@ -37,7 +37,9 @@ _OPTIONS = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # Reconnect as upstream's client does: soon at first, never later than three seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # Not a delay, despite its name: how long an attempt to connect may last. A busy machine needs more than the 100 ms
+    # between attempts, and calls would fail with "timed out before receiving SETTINGS frame".
+    ("grpc.min_reconnect_backoff_ms", 3000),
     ("grpc.max_reconnect_backoff_ms", 3000),
     ("grpc.enable_http_proxy", 0),
     ("grpc.default_authority", "localhost"),
