@@ -26,6 +26,8 @@ _DRAIN_SECONDS = 1.0
 """How long output is awaited after the command has ended: a child left behind may hold the pipe open for ever."""
 _END_SECONDS = 10.0
 """How long the engine may take to say how an ended command ended."""
+_BEGIN_SECONDS, _BEGIN_POLL_SECONDS = 5.0, 0.05
+"""How long a command may take to begin after it was given up, and how often that is looked at."""
 _STREAM_HEADERS = {"Connection": "Upgrade", "Upgrade": "tcp"}
 
 
@@ -116,11 +118,21 @@ class ExecRunner:
             raise InternalError(f"the Docker engine does not know how exec {exec_id} ended")
         return int(inspect["ExitCode"])
 
+    async def _begun(self, exec_id: str) -> dict[str, Any]:
+        """The exec when it has a process, or had one: a busy engine starts a command after its caller has gone."""
+        deadline = asyncio.get_running_loop().time() + _BEGIN_SECONDS
+        while True:
+            inspect = await self._engine.inspect_exec(exec_id)
+            has_begun = inspect.get("Pid") or inspect.get("ExitCode") is not None
+            if has_begun or asyncio.get_running_loop().time() >= deadline:
+                return inspect
+            await asyncio.sleep(_BEGIN_POLL_SECONDS)
+
     async def kill(self, exec_id: str, mark: str = "") -> None:
         """End an exec with all of its processes, also those that only its mark tells of. With a runtime that has a
         kernel of its own, only what stands for the command on this one is ended."""
         try:
-            inspect = await self._engine.inspect_exec(exec_id)
+            inspect = await self._begun(exec_id)
         except EngineNotFoundError:
             return
         except EngineError as error:

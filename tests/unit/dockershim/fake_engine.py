@@ -64,6 +64,8 @@ class FakeEngine:
     aborted: list[str] = field(default_factory=list)
     """Paths of calls that hung and whose caller then went away."""
     files: dict[str, bytes | str] = field(default_factory=dict)
+    execs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """What is said of each exec, the last for ever."""
     api: str = "1.41"
     _listeners: list[asyncio.StreamWriter] = field(default_factory=list)
     _numbers: int = 0
@@ -137,6 +139,9 @@ class FakeEngine:
             if path.endswith(suffix):
                 status = self.fail.pop(suffix)
                 return status, {"message": f"told to fail {path}"}
+        if path.startswith("/exec/") and path.endswith("/json"):
+            answers = self.execs[path.split("/")[2]]
+            return 200, answers.pop(0) if len(answers) > 1 else answers[0]
         if path == "/version":
             return 200, {"Version": "fake", "ApiVersion": self.api, "MinAPIVersion": "1.12"}
         if path == "/info":

@@ -13,6 +13,7 @@ from shim_in_memory import PAUSE, ShimInMemory
 from cri import errors
 from cri.client import ImageClient
 from cri.v1 import api_pb2 as cri
+from dockershim import exec_processes
 from dockershim.network import NetworkError, NetworkNotReadyError
 
 
@@ -359,3 +360,22 @@ async def test_a_pod_of_ours_whose_state_was_lost_is_taken_over_if_it_was_comple
     assert (world.directory / "root/files" / complete / "resolv.conf").exists()
     await world.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=complete))
     assert complete in world.network.torn_down
+
+
+@pytest.mark.parametrize(
+    ("said", "killed"),
+    [
+        ([{"Running": True, "Pid": 0, "ExitCode": None}, {"Running": True, "Pid": 77, "ExitCode": None}], [77]),
+        ([{"Running": False, "Pid": 0, "ExitCode": None}, {"Running": True, "Pid": 77, "ExitCode": None}], [77]),
+        ([{"Running": False, "Pid": 77, "ExitCode": 0}], []),
+        ([{"Running": False, "Pid": 0, "ExitCode": 127}], []),
+    ],
+)
+async def test_a_command_that_begins_after_it_was_given_up_is_killed(
+    world: ShimInMemory, monkeypatch: pytest.MonkeyPatch, said: list[dict[str, object]], killed: list[int]
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(exec_processes, "kill_all", lambda pid, _: seen.append(pid))
+    world.engine.execs["e1"] = list(said)
+    await world.shim.execs.kill("e1")
+    assert seen == killed
