@@ -59,11 +59,14 @@ class ResourceStore:
         self.set(uid, msgspec.structs.replace(self._pods.get(uid) or PodResources(), pod_level=resources))
 
     def remove(self, uid: PodUID) -> None:
-        """Written with the next change: a pod too many in the file does no harm."""
-        self._pods.pop(uid, None)
+        self.retain(self._pods.keys() - {uid})
 
     def retain(self, uids: Collection[PodUID]) -> None:
-        self._pods = {uid: resources for uid, resources in self._pods.items() if uid in uids}
+        """Forget all pods but these, on disk too: a static pod that comes back has the UID that it had."""
+        kept = {uid: resources for uid, resources in self._pods.items() if uid in uids}
+        if len(kept) != len(self._pods):
+            self._pods = kept
+            self._changed.set()
 
     async def save(self) -> None:
         """Everything said so far is on disk when this returns, or a warning says why not."""

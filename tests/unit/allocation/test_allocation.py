@@ -65,6 +65,24 @@ async def test_resources_come_back_after_a_restart(tmp_path: Path) -> None:
     assert again.get(UID) is None
 
 
+async def test_pods_that_are_gone_are_forgotten_on_disk_too(tmp_path: Path) -> None:
+    """A static pod has the same UID when it comes back, and would be taken for one that is being resized."""
+    path, resources = tmp_path / "state", PodResources(containers={"app": sized(cpu="1")})
+    store = ResourceStore(path)
+    for uid in ("gone", "ended", "stays"):
+        store.set(PodUID(uid), resources)
+    await store.save()
+    store.remove(PodUID("gone"))
+    store.retain({PodUID("stays")})
+    await store.save()
+    again = ResourceStore(path)
+    assert [again.get(PodUID(uid)) for uid in ("gone", "ended", "stays")] == [None, None, resources]
+    written = path.stat().st_mtime_ns
+    store.retain({PodUID("stays")})
+    await store.save()
+    assert path.stat().st_mtime_ns == written
+
+
 async def test_the_file_is_upstreams(tmp_path: Path) -> None:
     """The first one is what upstream's own kubelet writes, checksum included."""
     path = tmp_path / "state"
