@@ -44,7 +44,7 @@ def _read(node: ThrowawayNode, containers: frozenset[str], links: list[str], rul
         control_groups=frozenset(_control_groups(root / "sys/fs/cgroup")),
         checkpoints=frozenset(_checkpoints(root)),
         open_files=frozenset(_open_files(root / "proc")),
-        processes=tuple(sorted(line for _, line in _processes(root / "proc"))),
+        processes=tuple(sorted(line for _, line in _processes(root / "proc") if not is_of_engine(line))),
         connections=frozenset(_connections(root / "proc", node.pid)),
     )
 
@@ -100,6 +100,12 @@ def _processes(proc: Path) -> Iterator[tuple[int, str]]:
                 line = f"zombie of process {state[1]}"
             if line:
                 yield int(entry.name), line
+
+
+def is_of_engine(line: str) -> bool:
+    """An engine that is killed in the middle of a start forgets its shim for that container for good: no process of the
+    container, and nothing of ours. The processes of containers stand for themselves."""
+    return "containerd-shim" in line.partition(" ")[0]
 
 
 def daemon_of(line: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.soak.agreement import disagreements, unfinished
 from conformance.soak.engine import EngineContainer, EngineModel
-from conformance.soak.inventory import daemon_of
+from conformance.soak.inventory import daemon_of, is_of_engine
 from conformance.soak.leaks import Inventory, leaks
 from conformance.soak.statuses import StatusRules, runtime_uid
 
@@ -55,6 +55,14 @@ def test_a_second_process_of_a_kind_is_a_leak() -> None:
 ])
 def test_daemons_are_known_by_their_command_lines(line: str, daemon: str) -> None:
     assert daemon_of(line) == daemon
+
+
+@pytest.mark.parametrize(("line", "of_engine"), [
+    ("/usr/bin/containerd-shim-runc-v2 -namespace moby -id x", True), ("/pause", False),
+    ("sh -c echo containerd-shim", False),
+])
+def test_the_engines_own_processes_are_not_looked_at(line: str, of_engine: bool) -> None:
+    assert is_of_engine(line) is of_engine
 
 
 # Statuses.
