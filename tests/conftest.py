@@ -4,20 +4,16 @@ import asyncio
 from collections.abc import Generator
 from pathlib import Path
 
-import hypothesis
 import pytest
 from hypothesis import settings
 
 SUITES = Path(__file__).parent
-# How long an example takes says something about the machine and what else it does, nothing about the code.
-hypothesis.settings.register_profile("podwright", deadline=None)
-hypothesis.settings.load_profile("podwright")
-
 # How long an example takes says something of the machine, which may be busy, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the one that reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who shares a node or a cluster stays together when the run has several workers (`--dist loadgroup`).
 
@@ -48,8 +44,3 @@ def pytest_pyfunc_call() -> Generator[None, object, object]:
 def _current_loop() -> asyncio.AbstractEventLoop | None:
     """The policy's loop, without making one."""
     return getattr(getattr(asyncio.get_event_loop_policy(), "_local", None), "_loop", None)
-
-
-# How long an example takes depends on what else the machine does; a hang is what pytest's own timeout is for.
-hypothesis.settings.register_profile("podwright", deadline=None)
-hypothesis.settings.load_profile("podwright")
