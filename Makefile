@@ -55,8 +55,8 @@ cluster: host-test $(STAMP)
 cluster-down: $(STAMP)
 	@$(BIN)/python -m conformance.cluster down
 
-# Two workers: while one waits for an engine the other waits for a control plane (tests/conftest.py has the groups).
-PARALLEL := -n 2 --dist loadgroup
+# Two workers: while one waits for an engine the other waits for a control plane (tests/conftest.py says what stays together).
+PARALLEL := -n 2
 
 test: builds
 	@$(BIN)/python -m pytest tests/unit tests/node tests/cluster $(PARALLEL) $(PYTEST_ARGS)

@@ -6,26 +6,27 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
-SUITES = Path(__file__).parent
+OWN_CLUSTER = frozenset({"test_soak.py", "test_kubeadm.py"})
+"""Files of tests/cluster that take minutes and nothing from the others: whoever has time runs them."""
 # How long an example takes says something of the machine, which may be busy, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the one that reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who shares a node or a cluster stays together when the run has several workers (`--dist loadgroup`).
+class SuiteScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Who shares a node or a cluster stays together when the run has several workers; unit tests go by file."""
 
-    `tests/node` is one group and so is what uses the session's `cluster`; a file that makes a cluster of its own is a
-    group by itself; unit tests go to whoever has time.
-    """
-    for item in items:
-        suite = item.path.relative_to(SUITES).parts[0]
-        if suite == "node" or "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(suite))
-        elif suite == "cluster":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        suite, name = Path(file).parts[1], Path(file).name
+        return file if suite == "unit" or name in OWN_CLUSTER else suite
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SuiteScheduling:
+    return SuiteScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
