@@ -295,7 +295,13 @@ class CNINetwork:
         addresses = () if attachment.netns else addresses_with_prefix(result)
         if addresses and any(plugin.type in _LOOKS_AT_THE_LINK for plugin in network.plugins):
             async with netns.stand_in(attachment.ifname, addresses) as path:
-                await self._chain.delete(network, replace(attachment, netns=path), result)
+                try:
+                    await self._chain.delete(network, replace(attachment, netns=path), result)
+                except PluginError as error:
+                    # An earlier DEL took the rules down before another plugin failed: bridge finds them gone.
+                    logger.warning("rules were not taken down by their addresses sandbox=%s error=%s",
+                                   attachment.container_id, error)
+                    await self._chain.delete(network, attachment, result or None)
         else:
             await self._chain.delete(network, attachment, result or None)
         await self._flush_udp(_port_mappings(attachment.capability_args))

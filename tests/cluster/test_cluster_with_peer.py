@@ -1,5 +1,6 @@
 """The cluster itself works, shown with agents that are not ours: what fails here is not our kubelet's fault."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -57,9 +58,11 @@ async def test_services_and_names_reach_pods_on_all_nodes(peer_cluster: Cluster)
     pods = await peer_cluster.kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}")
     assert set(pods.stdout.split()) == {"peer-test", "peer-test-2"}
     fetch = "for i in $(seq 24); do wget -qO- http://web.default.svc.cluster.local/hostname; done"
-    answers = await peer_cluster.kubectl("exec", "client", "--", "sh", "-c", fetch)
     names = await peer_cluster.kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].metadata.name}")
-    assert set(answers.stdout.split()) == set(names.stdout.split())
+    heard: set[str] = set()
+    async with asyncio.timeout(60):  # kube-proxy writes rules for an endpoint when it has heard of it
+        while heard != set(names.stdout.split()):
+            heard |= set((await peer_cluster.kubectl("exec", "client", "--", "sh", "-c", fetch)).stdout.split())
 
 
 async def test_versions_are_those_of_the_release(peer_cluster: Cluster) -> None:

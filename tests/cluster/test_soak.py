@@ -1,7 +1,7 @@
 """Minutes of random churn on a real node end without a trace and without a wrong word: see conformance/soak.
 
-$PODWRIGHT_SOAK_MINUTES is its length, by default one minute, and five where $CI is set. $PODWRIGHT_SOAK_SEED repeats
-a run. What was done and the daemons' logs are kept when something is wrong, and the message says where.
+$PODWRIGHT_SOAK_MINUTES is its length; without it there is none. $PODWRIGHT_SOAK_SEED repeats a run. What was done and
+the daemons' logs are kept when something is wrong, and the message says where.
 """
 
 import os
@@ -15,10 +15,11 @@ from conformance.soak.__main__ import soak
 from conformance.soak.plan import Verb, make_plan
 from conformance.throwaway import state_dir
 
-MINUTES = float(os.environ.get("PODWRIGHT_SOAK_MINUTES") or (5 if os.environ.get("CI") else 1))
+MINUTES = float(os.environ.get("PODWRIGHT_SOAK_MINUTES") or 0)
 MOST_SETTLING_SECONDS = 900
 
 
+@pytest.mark.skipif(not MINUTES, reason="a soak takes minutes: set PODWRIGHT_SOAK_MINUTES to have one")
 @pytest.mark.timeout(MINUTES * 60 + MOST_SETTLING_SECONDS)
 async def test_a_soak_leaves_nothing_and_tells_nothing_wrong() -> None:
     seed = int(os.environ.get("PODWRIGHT_SOAK_SEED") or time.time())

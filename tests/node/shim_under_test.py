@@ -7,14 +7,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
 from conformance import builds, images
 from conformance.throwaway import CHECKOUT, DOCKER_SOCKET, NodeProcess, ThrowawayNode
 from cri.client import ImageClient, RuntimeClient
-from cri.errors import CriError
+from cri.errors import CriError, UnavailableError
 from cri.v1 import api_pb2 as cri
 
 BUSYBOX = "localhost/podwright/busybox:1"
@@ -53,7 +53,7 @@ class ShimUnderTest:
             if self.process is None or self.process.returncode is not None:
                 await self.start()
             await self.ready()
-            for sandbox in (await self.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items:
+            for sandbox in await self._sandboxes():
                 await self.runtime.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox.id))
         finally:
             await self.runtime.close()
@@ -62,6 +62,14 @@ class ShimUnderTest:
             for pid in await self.log_processes():
                 os.kill(pid, 15)
             await asyncio.to_thread(shutil.rmtree, self.node.path(self.root), ignore_errors=True)
+
+    async def _sandboxes(self) -> Sequence[cri.PodSandbox]:
+        """A connection that a restarted dockershim has closed may be noticed by the first call on it only."""
+        try:
+            return (await self.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items
+        except UnavailableError:
+            await self.ready()
+            return (await self.runtime.ListPodSandbox(cri.ListPodSandboxRequest())).items
 
     async def start(self) -> None:
         self.process = await self.node.spawn(
