@@ -9,7 +9,7 @@ GO_CACHE := $(or $(PODWRIGHT_CACHE),$(HOME)/.cache/podwright)/go
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CACHE)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run cluster cluster-down test test-unit test-node test-cluster lint types contracts generate \
+.PHONY: help venv run cluster cluster-down test test-failed test-unit test-node test-cluster lint types contracts generate \
 	generate-check fuzz bench shimbench builds budgets soak conformance critest host-run host-test clean
 
 help:
@@ -60,6 +60,9 @@ PARALLEL := -n 2
 
 test: builds
 	@$(BIN)/python -m pytest tests/unit tests/node tests/cluster $(PARALLEL) $(PYTEST_ARGS)
+
+test-failed: builds
+	@$(BIN)/python -m pytest tests/unit tests/node tests/cluster --last-failed --last-failed-no-failures=none $(PYTEST_ARGS)
 
 test-unit: $(STAMP)
 	@$(BIN)/python -m pytest tests/unit $(PARALLEL) $(PYTEST_ARGS)
