@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from shim_under_test import BUSYBOX, STORES, ShimUnderTest, eventually, node_with_store
+from standalone_node import Standalone, manifest
 
 from conformance.throwaway import ThrowawayNode
 from cri import errors
@@ -181,6 +183,23 @@ async def test_a_pull_ends_with_its_caller(shim: ShimUnderTest) -> None:
         await eventually(begun, "the pull")
         pulling.cancel()
         await eventually(ended, "the end of the pull")
+
+
+async def test_explain_shows_how_far_a_pull_is(shim: ShimUnderTest) -> None:
+    """The kubelet asks a dockershim that is another process."""
+    kubelet = Standalone(shim.node)
+    container = {"name": "main", "image": f"{SLOW}/test/slow:1", "imagePullPolicy": "Always"}
+    kubelet.write("slow.json", manifest("slow", containers=[container]))
+    await kubelet.start(containerRuntimeEndpoint=f"unix://{shim.socket}")
+
+    async def told() -> bool | None:
+        said = await shim.node.run([sys.executable, "-m", "kubelet.operator", "explain", "slow"], check=False)
+        found = re.search(r"is being pulled: ([\d.]+) MiB of 5\.\d MiB, [\d.]+ MiB/s", said.stdout)
+        return (found is not None and float(found[1]) > 0) or None
+
+    await eventually(told, "the bytes of the pull in explain", seconds=60)
+    kubelet.remove("slow.json")
+    await kubelet.process.stop()
 
 
 async def test_pinned_images(node: ThrowawayNode) -> None:

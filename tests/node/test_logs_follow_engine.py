@@ -281,11 +281,20 @@ async def host(*command):
     assert await process.wait() == 0
 
 
-async def test_engine_defaults_do_not_matter():
-    """An engine whose own default would cut, label and drop."""
-    options = ["max-size=10k", "max-file=1", "mode=non-blocking", "tag={{.Name}}"]
-    node = ThrowawayNode("logs-defaults", engine_args=["--log-driver=json-file", *(f"--log-opt={o}" for o in options)])
-    async with node:
+@pytest.mark.parametrize(
+    ("driver", "options"),
+    [
+        ("json-file", ("max-size=10k", "max-file=1", "mode=non-blocking", "tag={{.Name}}")),
+        ("local", ("max-size=10k",)),
+        ("none", ()),
+        ("journald", ()),
+        ("syslog", ("syslog-address=udp://127.0.0.1:5514",)),
+    ],
+)
+async def test_engine_defaults_do_not_matter(driver, options):
+    """Engines whose own default would cut, label and drop, or write elsewhere."""
+    arguments = [f"--log-driver={driver}", *(f"--log-opt={option}" for option in options)]
+    async with ThrowawayNode(f"logs-default-{driver}", engine_args=arguments) as node:
         await images.load_into_engine(node.docker_socket, images.node_images())
         async with rig_on(node) as rig, running(await rig.shim()) as logs:
             container_id = await rig.create(logs, "awk", COUNT % (100_000, "y" * 20))
