@@ -107,7 +107,7 @@ async def test_namespaces(shim: ShimUnderTest) -> None:
     await hosts.run()
     everything = cri.NamespaceOption(pid=cri.NODE, ipc=cri.NODE)
     container_id = await hosts.container(context(namespace_options=everything))
-    links = "readlink /proc/self/ns/pid /proc/self/ns/ipc"
+    links = "readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc"
     assert await hosts.says(container_id, links) == (await shim.node.run(["sh", "-c", links])).stdout
     pod = await Pod(shim, "target").run()
     first = await pod.container(script="sleep 4321")
@@ -177,9 +177,10 @@ CDI = {"cdiVersion": "0.5.0", "kind": "example.com/thing", "devices": [
 async def test_devices(shim: ShimUnderTest) -> None:
     """By path, with what they permit, and by CDI from Engine 25 on."""
     pod = await Pod(shim, "devices").run()
-    devices = [cri.Device(host_path="/dev/null", container_path="/dev/mine", permissions="r")]
+    # One that no container may use unless it is told so.
+    devices = [cri.Device(host_path="/dev/loop-control", container_path="/dev/mine", permissions="r")]
     container_id = await pod.container(devices=devices)
-    assert await pod.says(container_id, "head -c 1 /dev/mine; echo x 2>/dev/null > /dev/mine || echo no") == "no\n"
+    assert await pod.says(container_id, "(: < /dev/mine) && echo read; (: > /dev/mine) || echo no") == "read\nno\n"
     shim.node.path("/etc/cdi").mkdir(exist_ok=True)
     shim.node.path("/etc/cdi/thing.json").write_text(json.dumps(CDI))
     named = [cri.CDIDevice(name="example.com/thing=one")]
