@@ -1,4 +1,4 @@
-"""kubectl exec, cp, attach, port-forward and top: the real one, through a real API server, to
+"""kubectl exec, cp, attach, port-forward, logs, debug, top and get --raw: the real one, through a real API server, to
 pairs of kubelet and runtime.
 
 kubectl speaks WebSocket or, told so, SPDY. The API server either translates WebSocket for the kubelet or, where the
@@ -7,12 +7,15 @@ node declares that it can, leaves that to it.
 
 import asyncio
 import contextlib
+import gzip
 import hashlib
+import json
 import os
 import re
 import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -44,8 +47,29 @@ spec:
 """
 SPDY_ONLY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
 MEGABYTES, BIG_MEGABYTES = 8, 100
-BIG = {("podwright", "websocket-to-kubelet")}
+BIG = {("podwright", "websocket-to-kubelet"), ("podwright-containerd", "spdy")}
 """Agents and protocols that carry a big file."""
+LINES = 3000
+# About 300 KB of log within six seconds: with files of 64 KB, looked at every three seconds, it is rotated twice. After
+# that a few lines a second, so that the current file is never empty for long.
+TALKER = f"""
+apiVersion: v1
+kind: Pod
+metadata: {{name: talker}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: talker
+      image: localhost/podwright/busybox:1
+      command:
+        - sh
+        - -c
+        - >-
+          i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo "$i {'x' * 60}";
+          [ $((i % 150)) = 0 ] && usleep 300000; done;
+          while :; do i=$((i+1)); echo "$i {'x' * 60}"; usleep 200000; done
+    - {{name: other, image: "localhost/podwright/busybox:1", command: [sh, -c, "echo beside; sleep 100000"]}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +113,8 @@ async def pods(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
     """A cluster with the pods above running."""
     async with Cluster(
         f"exec-{request.param}", request.param, cluster_dns=False,
+        kubelet_config={"containerLogMaxSize": "64Ki", "containerLogMonitorInterval": "3s",
+                        "enableSystemLogQuery": True},
     ) as cluster:
         await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
         await cluster.kubectl("apply", "-f", "-", stdin=PODS)
@@ -96,7 +122,8 @@ async def pods(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
         yield cluster
 
 
-OURS = pytest.mark.parametrize("pods", ["podwright"], indirect=True, scope="module")
+OURS = pytest.mark.parametrize("pods", ["podwright", "podwright-containerd"], indirect=True, scope="module")
+"""For what the kubelet does, whatever the runtime."""
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=["websocket", "websocket-to-kubelet", "spdy"])
@@ -217,6 +244,120 @@ async def test_port_forward_with_fifty_connections_at_once(kubectl: Kubectl) -> 
     async with asyncio.timeout(60), forwarding(kubectl, 80) as port:
         answers = await asyncio.gather(*(fetch(port) for _ in range(50)))
     assert all(b"200 OK" in answer and b"web" in answer for answer in answers)
+
+
+@OURS
+async def test_logs_are_followed_over_rotations_and_asked_for_in_every_way(pods: Cluster) -> None:
+    kubectl = Kubectl(pods, {})
+    await pods.kubectl("apply", "-f", "-", stdin=TALKER)
+    await pods.kubectl("wait", "--for=condition=Ready", "pod/talker", "--timeout=60s")
+    begun = datetime.now(UTC)
+    process = await kubectl.start("logs", "-f", "talker", "-c", "talker")
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            followed = [int((await process.stdout.readline()).split()[0]) for _ in range(LINES)]
+    finally:
+        process.terminate()
+        await process.communicate()
+    assert followed == list(range(1, LINES + 1))
+    await _rotated_files_hold_every_line_once(pods)
+
+    async def lines(*words: str) -> list[str]:
+        done = await kubectl.run("logs", "talker", *words)
+        assert done.code == 0, done.err
+        return done.out.decode().splitlines()
+
+    line = r"\d+ x{60}"
+    whole = await lines("-c", "talker")
+    first, second = await lines("-c", "talker", "--tail=2")
+    assert whole[-1].endswith("x" * 60) and int(second.split()[0]) == int(first.split()[0]) + 1 > LINES
+    cut = await kubectl.run("logs", "talker", "-c", "talker", "--limit-bytes=7", "--tail=1")
+    assert re.fullmatch(rb"\d{4} xx", cut.out)
+    assert whole[0] in await lines("-c", "talker", "--since=1h")
+    assert await lines("-c", "talker", "--since-time=2100-01-01T00:00:00Z") == []
+    assert whole[0] in await lines("-c", "talker", f"--since-time={begun:%Y-%m-%dT%H:%M:%SZ}")
+    (stamped,) = await lines("-c", "talker", "--tail=1", "--timestamps")
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d:\d\d) {line}", stamped)
+    both = await lines("--all-containers", "--prefix", "--tail=1")
+    assert re.fullmatch(rf"\[pod/talker/talker\] {line}\n\[pod/talker/other\] beside", "\n".join(both))
+    done = await kubectl.run("logs", "talker", "-c", "talker", "--previous")
+    assert done.code == 1 and 'previous terminated container "talker" in pod "talker" not found' in done.err
+    await pods.kubectl("delete", "pod/talker", "--wait=false")
+
+
+async def _rotated_files_hold_every_line_once(cluster: Cluster) -> None:
+    """Old files are packed, the newest old one and the current one are not. Returns after the last rotation."""
+    uid = (await cluster.kubectl("get", "pod/talker", "-o", "jsonpath={.metadata.uid}")).stdout
+    directory = cluster.node.path(f"/var/log/pods/default_talker_{uid}/talker")
+
+    def read() -> tuple[list[str], list[int]]:
+        files = sorted(directory.iterdir(), key=lambda file: (file.name == "0.log", file.name))
+        texts = [gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes() for file in files]
+        return [file.name for file in files], [int(line.split(b" ", 4)[3]) for line in b"".join(texts).splitlines()]
+
+    async with asyncio.timeout(20):
+        while True:
+            names, numbers = await asyncio.to_thread(read)
+            size = (await asyncio.to_thread((directory / "0.log").stat)).st_size
+            if any(name.endswith(".gz") for name in names) and 0 < size < 64 * 1024 and len(numbers) > LINES + 16:
+                break
+            await asyncio.sleep(0.3)
+    assert len(names) >= 3 and names[-1] == "0.log"
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@OURS
+async def test_debug_with_ephemeral_containers(pods: Cluster) -> None:
+    """One that talks to its caller, and one beside a container whose processes it sees."""
+    kubectl = Kubectl(pods, {})
+    image = "--image=localhost/podwright/busybox:1"
+    # Its input stays open until it has answered: who has sent all, is not told more (in every runtime).
+    process = await kubectl.start("debug", "-i", "box", image, "-c", "asked", "--", "sh", "-c",
+                                  "while read line; do echo got $line; done")
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            process.stdin.write(b"hello\n")
+            assert await process.stdout.readline() == b"got hello\n"
+    finally:
+        process.terminate()
+        await process.communicate()
+    done = await kubectl.run("debug", "box", image, "-c", "beside", "--target=box", "--attach=false", "--",
+                             "sh", "-c", "echo here; sleep 100000")
+    assert done.code == 0, done.err
+    running = "jsonpath={.status.ephemeralContainerStatuses[?(@.name==\"beside\")].state.running.startedAt}"
+    await pods.kubectl("wait", f"--for={running}", "pod/box", "--timeout=30s")
+    assert (await kubectl.run("logs", "box", "-c", "beside")).out == b"here\n"
+    seen = await kubectl.run("exec", "box", "-c", "beside", "--", "ps", "-o", "args")
+    assert b"sleep 100000\n" in seen.out
+
+
+@OURS
+async def test_raw_requests_through_the_api_servers_proxies(pods: Cluster) -> None:
+    node = f"/api/v1/nodes/{pods.name}/proxy"
+
+    async def raw(path: str) -> str:
+        return (await pods.kubectl("get", "--raw", path)).stdout
+
+    assert (await raw("/api/v1/namespaces/default/pods/web:80/proxy/hostname")).strip() == "web"
+    assert await raw(f"{node}/healthz") == "ok"
+    assert {item["metadata"]["name"] for item in json.loads(await raw(f"{node}/pods"))["items"]} >= {"box", "web"}
+    assert json.loads(await raw(f"{node}/runningpods/"))["kind"] == "PodList"
+    assert json.loads(await raw(f"{node}/configz"))["kubeletconfig"]["containerLogMaxSize"] == "64Ki"
+    assert json.loads(await raw(f"{node}/stats/summary"))["node"]["nodeName"] == pods.name
+    assert "kubernetes_build_info" in await raw(f"{node}/metrics")
+    await raw(f"{node}/metrics/probes")
+    assert "kubernetes_healthcheck" in await raw(f"{node}/metrics/slis")
+    pods.node.path("/var/log/of-the-node.log").write_text("said by the node\n")
+    assert await raw(f"{node}/logs/of-the-node.log") == "said by the node\n"
+    assert await raw(f"{node}/logs/?query=of-the-node") == "said by the node\n"
+    assert await raw(f"{node}/logs/?query=/of-the-node.log") == "said by the node\n"
+    refused = await pods.kubectl("get", "--raw", f"{node}/logs/?query=a&query=/b", check=False)
+    assert refused.returncode == 1 and "cannot specify a file and service" in refused.stderr
+    assert (await raw(f"{node}/flagz")).lstrip().startswith("kubelet flagz")
+    refused = await pods.kubectl("get", "--raw", f"{node}/statusz", check=False)
+    assert "verb=get, resource=nodes, subresource(s)=[statusz]" in refused.stderr, "the API server's role lacks it"
 
 
 @OURS
