@@ -18,12 +18,11 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from conformance import images, specfile
-from conformance.bench.usage import resident_bytes, snapshot
+from conformance.bench.usage import log_process, resident_bytes
 from conformance.throwaway import DOCKER_SOCKET, NodeError, NodeProcess, ThrowawayNode
 
 BEGIN, END = specfile.markers("budgets", "make budgets")
@@ -86,13 +85,11 @@ async def measure() -> dict[str, float]:
             starts.append(seconds)
         await _until_running(node, kubelet)
         await asyncio.sleep(SETTLE_SECONDS)
-        logs = [p.pid for p in snapshot() if _command_line(p.pid)[1:3] == ["-m", "dockershim.logs"]
-                and _same_node(p.pid, shim.pid)]
         return {
             BUDGETS[0].name: statistics.median(starts),
-            BUDGETS[1].name: _resident_mb([kubelet.pid]),
-            BUDGETS[2].name: _resident_mb([shim.pid]),
-            BUDGETS[3].name: _resident_mb(logs),
+            BUDGETS[1].name: resident_bytes(kubelet.pid) / 1e6,
+            BUDGETS[2].name: resident_bytes(shim.pid) / 1e6,
+            BUDGETS[3].name: resident_bytes(log_process(shim.pid)) / 1e6,
         }
 
 
@@ -138,25 +135,6 @@ async def _until_running(node: ThrowawayNode, kubelet: NodeProcess) -> None:
         if kubelet.returncode is not None or time.monotonic() > deadline:
             raise NodeError(f"not all of {PODS} pods run:\n{kubelet.tail(60)}")
         await asyncio.sleep(1)
-
-
-def _resident_mb(pids: Sequence[int]) -> float:
-    """In 10^6 bytes."""
-    return sum(resident_bytes(pid) for pid in pids) / 1e6
-
-
-def _command_line(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    except OSError:
-        return []
-
-
-def _same_node(pid: int, other: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/ns/pid").readlink() == Path(f"/proc/{other}/ns/pid").readlink()
-    except OSError:
-        return False
 
 
 def main() -> int:

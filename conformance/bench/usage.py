@@ -96,6 +96,19 @@ def resident_bytes(pid: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 
+def log_process(node_process: int) -> int:
+    """The dockershim's log process in the node of `node_process`, told by its command line. Raises LookupError."""
+    namespace = _pid_namespace(node_process)
+    for process in snapshot():
+        try:
+            words = (PROC / str(process.pid) / "cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if words[1:3] == ["-m", "dockershim.logs"] and _pid_namespace(process.pid) == namespace:
+            return process.pid
+    raise LookupError(f"no log process (dockershim.logs) in the node of process {node_process}")
+
+
 async def measure(groups: dict[str, set[int]], seconds: float) -> dict[str, Usage]:
     """The usage of several sets of processes over the same span of time."""
     before, began = {p.pid: p.cpu_seconds for p in snapshot()}, time.monotonic()

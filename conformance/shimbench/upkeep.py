@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from conformance.bench import usage
 from conformance.shimbench.rig import Rig
@@ -10,7 +9,6 @@ from conformance.shimbench.rig import Rig
 PER_POD = 10
 IDLE_SECONDS = 60.0
 SETTLE_SECONDS = 5.0
-LOG_PROCESS = "dockershim.logs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +33,6 @@ async def fill(rig: Rig, containers: int) -> list[str]:
 
 async def measure(rig: Rig) -> Upkeep:
     await asyncio.sleep(SETTLE_SECONDS)
-    logs = _log_process(rig)
+    logs = usage.log_process(rig.node.pid)
     used = await usage.measure({"ours": {rig.shim.pid, logs}}, IDLE_SECONDS)
     return Upkeep(usage.resident_bytes(rig.shim.pid), usage.resident_bytes(logs), used["ours"].cpu)
-
-
-def _log_process(rig: Rig) -> int:
-    """The node's: told by its command line and its pid namespace."""
-    namespace = Path(f"/proc/{rig.node.pid}/ns/pid").readlink()
-    for process in usage.snapshot():
-        try:
-            words = Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
-            if words[1:3] == ["-m", LOG_PROCESS] and Path(f"/proc/{process.pid}/ns/pid").readlink() == namespace:
-                return process.pid
-        except OSError:
-            continue
-    raise LookupError(f"no log process ({LOG_PROCESS}) in node {rig.node.name}")

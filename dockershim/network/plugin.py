@@ -26,7 +26,7 @@ from dockershim.network.cache import CachedAttachment, ResultCache
 from dockershim.network.chain import AddFailedError, PluginChain
 from dockershim.network.conf import NetworkConf, parse_network
 from dockershim.network.configured import ConfiguredNetwork
-from dockershim.network.errors import CacheError, NamespaceError, NetworkError, PluginError
+from dockershim.network.errors import CacheError, NamespaceError, NetworkError, PluginDeadlineError, PluginError
 from dockershim.network.invocation import Attachment
 from dockershim.network.model import NetworkResult, NetworkStatus, PodNetwork, PortMapping
 from dockershim.network.result import addresses_with_prefix, to_network_result, to_raw_result
@@ -298,6 +298,8 @@ class CNINetwork:
                 try:
                     await self._chain.delete(network, replace(attachment, netns=path), result)
                 except PluginError as error:
+                    if error.plugin not in _LOOKS_AT_THE_LINK or isinstance(error, PluginDeadlineError):
+                        raise
                     # An earlier DEL took the rules down before another plugin failed: bridge finds them gone.
                     logger.warning("rules were not taken down by their addresses sandbox=%s error=%s",
                                    attachment.container_id, error)
