@@ -117,6 +117,7 @@ def _listening(flags: Flags) -> tuple[str, socket.socket | None]:
 async def _serve(flags: Flags, listen: str, inherited: socket.socket | None) -> None:
     from dockershim.logs import ContainerLogs
     from dockershim.network import CNINetwork
+    from dockershim.service import add_services
     from dockershim.shim import Dockershim, Settings
 
     root = Path(flags.root_directory)
@@ -142,6 +143,7 @@ async def _serve(flags: Flags, listen: str, inherited: socket.socket | None) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     shim = Dockershim(settings, network, lambda engine_root: ContainerLogs(root / "logs", engine_root))
+    add_services(shim)
     await shim.run(_notify_ready, stop)
     logger.info("stopped")
 

@@ -2,22 +2,26 @@
 """The two CRI services: each RPC unpacks its request, calls the verb that does the work, packs the answer."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cri.client import SANDBOX_ID_METADATA, SANDBOX_IPS_METADATA
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim import container_view, sandbox_view
 from dockershim.list_stream import batches
+from dockershim.shim import Dockershim
 
-if TYPE_CHECKING:
-    from dockershim.shim import Dockershim
+
+def add_services(shim: Dockershim) -> None:
+    """Let the server of this shim answer both services; before `shim.run`."""
+    cri_grpc.add_RuntimeServiceServicer_to_server(RuntimeService(shim), shim.server.grpc)
+    cri_grpc.add_ImageServiceServicer_to_server(ImageService(shim), shim.server.grpc)
 
 
 class RuntimeService(cri_grpc.RuntimeServiceServicer):
     """RuntimeService. What is not here answers UNIMPLEMENTED, through the interceptor."""
 
-    def __init__(self, shim: "Dockershim") -> None:
+    def __init__(self, shim: Dockershim) -> None:
         self._shim = shim
 
     async def Version(self, request: cri.VersionRequest, context: Any) -> cri.VersionResponse:
@@ -212,7 +216,7 @@ class RuntimeService(cri_grpc.RuntimeServiceServicer):
 
 
 class ImageService(cri_grpc.ImageServiceServicer):
-    def __init__(self, shim: "Dockershim") -> None:
+    def __init__(self, shim: Dockershim) -> None:
         self._shim = shim
 
     async def ListImages(self, request: cri.ListImagesRequest, context: Any) -> cri.ListImagesResponse:

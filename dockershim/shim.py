@@ -17,7 +17,6 @@ from pathlib import Path
 
 from cri.errors import CriError
 from cri.server import CriServer, Observer
-from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim.activation import Relay
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
 from dockershim.container_checkpoint import ContainerCheckpointer
@@ -46,7 +45,6 @@ from dockershim.runtime_info import RuntimeInfo
 from dockershim.sandbox_files import SandboxFiles
 from dockershim.sandbox_run import SandboxRunner, network_of
 from dockershim.sandbox_stop import SandboxStopper
-from dockershim.service import ImageService, RuntimeService
 from dockershim.stats import Stats
 from dockershim.status import StatusReader
 from dockershim.streaming import StreamingServer
@@ -126,8 +124,6 @@ class Dockershim:
         self.metrics = PodMetrics(state, inventory, self.disk)
         self.status = StatusReader(state, inventory, checkpoints, network)
         self.server = CriServer(settings.listen, to_cri_error, observe)
-        cri_grpc.add_RuntimeServiceServicer_to_server(RuntimeService(self), self.server.grpc)
-        cri_grpc.add_ImageServiceServicer_to_server(ImageService(self), self.server.grpc)
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         """Serve until `stop`; `ready` is called when the socket answers and the engine has answered, or has not.

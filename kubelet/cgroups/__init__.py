@@ -4,6 +4,7 @@
     values     shares, quotas, weights; the values of a pod's cgroup (pure)
     slices     values as systemd's unit properties (pure)   trees      the kernel's file systems, v1 and v2
     systemd    slices started and stopped over D-Bus        systembus  the connection, by dbus-fast
+    bus        what a connection gives, and how it fails
     manager    PodCgroups: start, ensure, remove, sweep
 """
 

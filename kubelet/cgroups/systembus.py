@@ -8,9 +8,9 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+from kubelet.cgroups.bus import BusError, BusLost, JobRemoved
 from kubelet.cgroups.errors import CgroupError
 from kubelet.cgroups.slices import Property
-from kubelet.cgroups.systemd import BusError, BusLost, JobRemoved
 
 _NAME: Final = "org.freedesktop.systemd1"
 _PATH: Final = "/org/freedesktop/systemd1"

@@ -14,8 +14,9 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final
 
+from kubelet.cgroups.bus import Bus, BusError, BusLost, JobRemoved
 from kubelet.cgroups.errors import CgroupError
 from kubelet.cgroups.slices import Property, creation_properties, resource_properties, unit_of
 from kubelet.cgroups.values import CgroupValues
@@ -27,35 +28,6 @@ JOB_SECONDS: Final = 30.0
 """How long a job may take; the runtimes give it as much."""
 _EXISTS: Final = "org.freedesktop.systemd1.UnitExists"
 _GONE: Final = ("org.freedesktop.systemd1.NoSuchUnit", "org.freedesktop.systemd1.LoadFailed")
-
-
-class BusError(Exception):
-    """The other side answered with an error; `name` is D-Bus's."""
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(text or name)
-        self.name = name
-
-
-class BusLost(Exception):
-    """No connection to the bus: none could be made, or it broke."""
-
-
-JobRemoved = Callable[[str, str], None]
-"""Told of each job's end: its path, and `done`, `failed`, `canceled`, `timeout`, `dependency` or `skipped`."""
-
-
-class Bus(Protocol):
-    """A connection to systemd's manager object. Raises BusError and BusLost."""
-
-    @property
-    def connected(self) -> bool: ...
-
-    async def call(self, member: str, signature: str, *arguments: object) -> Sequence[object]: ...
-
-    async def version(self) -> str: ...
-
-    def close(self) -> None: ...
 
 
 Connect = Callable[[JobRemoved], Awaitable[Bus]]

@@ -42,6 +42,7 @@ from kubelet.operator.leftovers import (
     remove_leftovers,
 )
 from kubelet.operator.render import pods_table
+from kubelet.operator.watch import watch
 
 STATE_DIR = Path("/var/lib/podwright-run")
 POD_SUBNET = "10.85.0.0/16"
@@ -315,8 +316,6 @@ def _pods(node: Run) -> dict[str, Any] | None:
 
 
 def _show_until_interrupted(node: Run, out: Any) -> int:
-    from kubelet.operator.__main__ import watch
-
     return watch(node.socket, REFRESH_SECONDS, out, footer="Ctrl-C stops the pods and removes everything again.")
 
 

@@ -15,6 +15,7 @@ from kubelet.api.codec import convert
 from kubelet.api.meta import PodUID
 from kubelet.api.types import Pod
 from kubelet.cgroups import CgroupDriver, CgroupError, CgroupSettings, CgroupValues, PodCgroups, SystemdSlices
+from kubelet.cgroups.bus import BusError, BusLost, JobRemoved
 from kubelet.cgroups.slices import (
     INFINITY,
     Property,
@@ -25,7 +26,7 @@ from kubelet.cgroups.slices import (
 )
 from kubelet.cgroups.systembus import SystemBus
 from kubelet.cgroups.systembus import connect as connect_bus
-from kubelet.cgroups.systemd import BusError, BusLost, JobRemoved, version_number
+from kubelet.cgroups.systemd import version_number
 
 POD_SLICE = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice"
 EXISTS = "org.freedesktop.systemd1.UnitExists"

@@ -9,6 +9,7 @@ from fakes import MemoryLogs, MemoryNetwork
 
 from cri.client import RuntimeClient
 from cri.v1 import api_pb2 as cri
+from dockershim.service import add_services
 from dockershim.shim import Dockershim, Settings
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
@@ -33,6 +34,7 @@ class ShimInMemory:
             root_directory=self.directory / "root",
         )
         self.shim = Dockershim(settings, self.network, lambda _: self.logs)
+        add_services(self.shim)
         return self.shim
 
     async def until_ready(self) -> None:
