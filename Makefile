@@ -19,7 +19,7 @@ help:
 	@echo "make budgets       start-up time and memory of the agents, as SPEC.md promises them"
 	@echo "make bench         side by side with the upstream kubelet on containerd; writes SPEC.md"
 	@echo "make shimbench     the dockershim's verbs, memory and logs beside the bare engine; writes SPEC.md"
-	@echo "make fuzz          what strangers can send, against parsers and server; FUZZ_SECONDS=60 for each target"
+	@echo "make fuzz          what strangers can send, against parsers and server; FUZZ_SECONDS=60 or FUZZ_INPUTS=200000 for each target"
 	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
 	@echo "make soak          random churn on a real node, and then no trace; SOAK='--minutes 30 --seed 7' says how"
 	@echo "make critest       upstream's suite for CRI on our dockershim; SIDE=20.10 selects the engine, FOCUS='...' specs"
@@ -96,6 +96,7 @@ bench: builds
 	@$(BIN)/python -m conformance.bench
 
 FUZZ_SECONDS ?= 60
+FUZZ_INPUTS ?= 0
 FUZZER := $(VENV)/.fuzzer
 
 $(FUZZER): $(STAMP) requirements-fuzz.lock
@@ -103,7 +104,7 @@ $(FUZZER): $(STAMP) requirements-fuzz.lock
 	@touch $@
 
 fuzz: $(FUZZER)
-	@$(BIN)/python -m conformance.fuzz --seconds $(FUZZ_SECONDS)
+	@$(BIN)/python -m conformance.fuzz --seconds $(FUZZ_SECONDS) --inputs $(FUZZ_INPUTS)
 
 shimbench: builds
 	@$(BIN)/python -m conformance.shimbench

@@ -20,5 +20,10 @@ def replace_block(document: str, begin: str, end: str, text: str) -> str:
     return f"{before}{begin}\n{text}\n{end}{after}"
 
 
+def read(begin: str, end: str, path: Path = SPEC) -> str:
+    """What stands between the markers; nothing where they are not there."""
+    return path.read_text().partition(begin)[2].partition(end)[0].strip()
+
+
 def write(begin: str, end: str, text: str, path: Path = SPEC) -> None:
     path.write_text(replace_block(path.read_text(), begin, end, text))

@@ -122,26 +122,25 @@ def _text(rng: random.Random) -> str:
     return quote(rng.randbytes(rng.randrange(12)), safe="")
 
 
-async def run(seconds: float, seed: int, log_root: Path) -> int:
-    """How many requests were sent. Raises ServerDefectError."""
+async def run(seconds: float, seed: int, log_root: Path, inputs: int = 0) -> int:
+    """How many requests were sent: `inputs` of them, or for `seconds` where that is 0. Raises ServerDefectError."""
     process, rng = psutil.Process(), random.Random(seed)
-    done = 0
+    done, before = 0, 0
     async with serving(log_root) as port:
-        end, warm, before = time.monotonic() + seconds, time.monotonic() + seconds / 3, 0
+        begin = time.monotonic()
+
+        def share() -> float:
+            return done / inputs if inputs else (time.monotonic() - begin) / seconds
 
         async def client(own: random.Random) -> None:
-            nonlocal done
-            while time.monotonic() < end:
+            nonlocal done, before
+            while share() < 1:
                 await _ask(port, request(own))
                 done += 1
-
-        async def measure() -> None:
-            nonlocal before
-            await asyncio.sleep(max(0.0, warm - time.monotonic()))
-            before = process.memory_info().rss
+                if not before and share() >= 1 / 3:  # by then everything is warm
+                    before = process.memory_info().rss
 
         async with asyncio.TaskGroup() as group:
-            group.create_task(measure())
             for _ in range(CONNECTIONS):
                 group.create_task(client(random.Random(rng.random())))
         grown = process.memory_info().rss - before
