@@ -52,7 +52,9 @@ install_wheel() { # the one beside this script, or the one of the clone that it 
         trap 'rm -rf "$wheels"' EXIT
         pip wheel --no-deps --wheel-dir "$wheels" "$here/.."
     fi
-    pip install "$wheels"/podwright-*.whl
+    for wheel in "$wheels"/podwright-*.whl; do
+        pip install "$wheel[systemd]" # kubeadm's default cgroup driver needs the extra
+    done
     pip install --no-deps --force-reinstall "$wheels"/podwright-*.whl # also over the same version
 }
 

@@ -5,6 +5,7 @@
     slices     values as systemd's unit properties (pure)   trees      the kernel's file systems, v1 and v2
     systemd    slices started and stopped over D-Bus        systembus  the connection, by dbus-fast
     bus        what a connection gives, and how it fails
+    systempeer the same where there is no message bus
     manager    PodCgroups: start, ensure, remove, sweep
 """
 

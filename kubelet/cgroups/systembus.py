@@ -1,13 +1,15 @@
 """The system bus by `dbus-fast`, an optional extra that only nodes with the systemd driver need.
 
-Beside kubelet.nodeshutdown.logind the one module that knows that package, and imports it when the bus is first used;
-what it hands out is the `Bus` of `systemd.py`.
+Beside systempeer and kubelet.nodeshutdown.logind the one module that knows that package, and imports it when the bus is
+first used; what it hands out is the `Bus` of `systemd.py`. Where there is no bus, systemd is asked on its own socket.
 """
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from kubelet.cgroups import systempeer
 from kubelet.cgroups.bus import BusError, BusLost, JobRemoved
 from kubelet.cgroups.errors import CgroupError
 from kubelet.cgroups.slices import Property
@@ -19,7 +21,7 @@ _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 
 
 class SystemBus:
-    """`library` is the module dbus_fast and `connection` its asyncio MessageBus, connected."""
+    """`library` is the module dbus_fast, `connection` its asyncio MessageBus, connected, or a systempeer.Peer."""
 
     def __init__(self, library: Any, connection: Any) -> None:
         self._library, self._connection = library, connection
@@ -43,6 +45,8 @@ class SystemBus:
                 removed(message.body[1], message.body[3])
 
         self._connection.add_message_handler(heard)
+        if isinstance(self._connection, systempeer.Peer):
+            return
         rule = f"type='signal',sender='{_NAME}',interface='{_MANAGER}',member='JobRemoved'"
         await self._call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s",
                          [rule])
@@ -76,17 +80,22 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-async def connect(removed: JobRemoved) -> SystemBus:
-    """Raises CgroupError without the package, BusLost without the bus."""
+async def connect(
+    removed: JobRemoved, address: str | None = None, private_socket: Path = systempeer.PRIVATE_SOCKET
+) -> SystemBus:
+    """`address`: of the bus, None for the system's. Raises CgroupError without the package, BusLost without systemd."""
     try:
         library, asynchronous = importlib.import_module("dbus_fast"), importlib.import_module("dbus_fast.aio")
     except ImportError as error:
         raise CgroupError('cgroupDriver "systemd" needs the package dbus-fast, which is not installed: '
                           "pip install podwright[systemd]") from error
     try:
-        connection = await asynchronous.MessageBus(bus_type=library.BusType.SYSTEM).connect()
-    except (OSError, EOFError, ValueError, library.errors.DBusFastError) as error:
-        raise BusLost(f"no system bus: {error}") from error
+        connection = await asynchronous.MessageBus(bus_address=address, bus_type=library.BusType.SYSTEM).connect()
+    except (OSError, EOFError, ValueError, library.errors.DBusFastError) as no_bus:
+        try:
+            connection = await systempeer.connect(library, private_socket)
+        except (OSError, EOFError) as error:
+            raise BusLost(f"no system bus: {no_bus}; nor does systemd answer at {private_socket}: {error}") from error
     bus = SystemBus(library, connection)
     await bus.hear_jobs(removed)
     return bus

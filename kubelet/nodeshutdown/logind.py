@@ -5,7 +5,7 @@
     PrepareForShutdown(b)  true: a shutdown begins; false: it was called off
 
 Source: pkg/kubelet/nodeshutdown/systemd/inhibit_linux.go, org.freedesktop.login1(5). dbus-fast is an optional extra,
-imported when the bus is first used; beside this module only kubelet.cgroups.systembus knows it.
+imported when the bus is first used; beside this module only two of kubelet.cgroups know it.
 """
 
 import asyncio
