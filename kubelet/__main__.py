@@ -18,15 +18,17 @@ logger = logging.getLogger("kubelet")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        options = load(sys.argv[1:] if argv is None else argv)
+        options = load(arguments)
     except PrintAndExit as answer:
         sys.stdout.write(answer.text.rstrip("\n") + "\n")
         return 0
     except ConfigError as error:
-        sys.stderr.write(f"kubelet: {error}\n")
+        sys.stderr.write("".join(f"kubelet: {line}\n" for line in refusals(arguments, error)))
         return 1
-    set_up_logging(options.config.logging.verbosity, options.config.logging.format)
+    log = options.config.logging
+    set_up_logging(log.verbosity, log.format, [(item.file_pattern, item.verbosity) for item in log.vmodule])
     logger.info("Starting Podwright version=%s kubernetes=%s", PODWRIGHT_VERSION, KUBERNETES_VERSION)
     for warning in options.warnings:
         logger.warning("%s", warning)
@@ -38,6 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"kubelet: {error}\n")
         return 1
     return 0
+
+
+def refusals(argv: Sequence[str], error: ConfigError) -> list[str]:
+    """Everything that keeps the agent from starting, with file and line, as `podwright config validate` says it."""
+    from kubelet.config.check import check
+
+    return [str(finding) for finding in check(argv) if finding.error] or [str(error)]
 
 
 def raise_open_files(limit: int) -> None:

@@ -90,12 +90,7 @@ def _check_file(file: Path, flag: str) -> tuple[list[Finding], dict[str, Any] | 
     except ConfigError as error:
         return [_of_error(error)], None
     layout = Layout(file.read_bytes())
-
-    def where(path: str) -> str:
-        line = layout.line(path)
-        return f"{file}:{line}" if line else str(file)
-
-    findings = [Finding(False, where(path), path, text) for path, text in file_warnings(value)]
+    findings = [Finding(False, layout.where(file, path), path, text) for path, text in file_warnings(value)]
     findings += [
         Finding(False, f"{file}:{line}", path, WRITTEN_TWICE)
         for path, line in layout.duplicates()
@@ -104,7 +99,7 @@ def _check_file(file: Path, flag: str) -> tuple[list[Finding], dict[str, Any] | 
         try:
             document.defaulted(document.merge_patch({}, value), str(file))
         except ConfigError as error:
-            findings.append(Finding(True, where(error.path), error.path, error.problem))
+            findings.append(Finding(True, layout.where(file, error.path), error.path, error.problem))
             if not _leave_out(value, error.path):
                 return findings, None
         else:

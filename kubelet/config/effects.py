@@ -13,7 +13,6 @@ _GO = "this agent is no Go program"
 _UPSTREAM = "nothing reads it any more, upstream's kubelet neither"
 _PROXY = "kube-proxy makes its own iptables chains"
 _NOT_HERE = "this agent does not do that"
-_OPENSSL = "OpenSSL's own choice holds"
 _LOGS = "log lines are written at once, to standard error"
 
 WITHOUT_EFFECT = {
@@ -26,13 +25,13 @@ WITHOUT_EFFECT = {
     "makeIPTablesUtilChains": _PROXY,
     "imagePullCredentialsVerificationPolicy": _NOT_HERE, "preloadedImagesVerificationAllowlist": _NOT_HERE,
     "kubeletCgroups": _NOT_HERE, "systemCgroups": _NOT_HERE, "qosReserved": _NOT_HERE,
-    "logging.flushFrequency": _LOGS, "logging.vmodule": _GO, "logging.options.text.splitStream": _LOGS,
+    "logging.flushFrequency": _LOGS, "logging.options.text.splitStream": _LOGS,
     "logging.options.text.infoBufferSize": _LOGS, "logging.options.json.splitStream": _LOGS,
     "logging.options.json.infoBufferSize": _LOGS,
     "memoryManagerPolicy": _NOT_HERE, "memoryReservationPolicy": _NOT_HERE, "memoryThrottlingFactor": _NOT_HERE,
     "memorySwap.swapBehavior": "containers get no swap", "protectKernelDefaults": _NOT_HERE,
     "runOnce": "a mode that is gone; true is refused", "showHiddenMetricsForVersion": "no metric is hidden",
-    "streamingConnectionIdleTimeout": _UPSTREAM, "tlsCurvePreferences": _OPENSSL,
+    "streamingConnectionIdleTimeout": _UPSTREAM,
     "topologyManagerPolicy": _NOT_HERE, "topologyManagerPolicyOptions": _NOT_HERE, "topologyManagerScope": _NOT_HERE,
     "tracing": _NOT_HERE, "tracing.endpoint": _NOT_HERE, "tracing.samplingRatePerMillion": _NOT_HERE,
     "volumePluginDir": "there are no FlexVolumes here", "volumeStatsAggPeriod": _NOT_HERE,

@@ -5,6 +5,7 @@ JSON is read as the YAML that it is. A file that is neither has an empty layout.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -30,6 +31,11 @@ class Layout:
         """The line, from 1, of the field at `path`; of the nearest field around it that is there. None for none."""
         found = _descend(self._root, path, None)
         return None if found is None else found + 1
+
+    def where(self, file: Path, path: str) -> str:
+        """`FILE:LINE` of the field at `path`, or the file alone."""
+        line = self.line(path)
+        return f"{file}:{line}" if line else str(file)
 
     def duplicates(self) -> Iterator[tuple[str, int]]:
         """(path, line) of each key that its mapping has already."""

@@ -71,8 +71,9 @@ def load(argv: Sequence[str]) -> Options:
     for file, flag in _files(flags):
         value = document.read(file, flag)
         documents.append((file, value))
-        warnings += [f"{file}: {path}: {text}" for path, text in file_warnings(value)]
-        warnings += [f"{file}:{line}: {path}: {WRITTEN_TWICE}" for path, line in Layout(file.read_bytes()).duplicates()]
+        layout = Layout(file.read_bytes())
+        warnings += [f"{layout.where(file, path)}: {path}: {text}" for path, text in file_warnings(value)]
+        warnings += [f"{file}:{line}: {path}: {WRITTEN_TWICE}" for path, line in layout.duplicates()]
     config, given = effective(flags, documents, values)
     found = [*flag_problems(flags), *problems(config)]
     if found:

@@ -57,8 +57,7 @@ def _mark_file(sources: dict[Leaf, str], file: Path, effective: dict[Leaf, Any])
     layout = Layout(file.read_bytes())
     kept = document.without_zeroes(value, KubeletConfiguration)
     for leaf, member in leaves(kept).items():
-        line = layout.line(text(leaf))
-        where = f"{file}:{line}" if line else str(file)
+        where = layout.where(file, text(leaf))
         if member is None:  # a drop-in's null takes back what came before it
             for inner in [known for known in sources if known[:len(leaf)] == leaf]:
                 del sources[inner]

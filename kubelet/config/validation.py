@@ -4,10 +4,11 @@ Source: pkg/kubelet/apis/config/validation/validation.go, cmd/kubelet/app/option
 """
 
 import re
+import ssl
 from collections.abc import Callable, Iterator
 
 from kubelet.api.quantity import InvalidQuantityError, parse
-from kubelet.config import gates
+from kubelet.config import gates, tlsnames
 from kubelet.config.duration import Duration
 from kubelet.config.flags import KubeletFlags
 from kubelet.config.types import KubeletConfiguration
@@ -59,7 +60,7 @@ _RANGES: dict[str, tuple[Callable[[KubeletConfiguration], float], float, float]]
 
 def problems(config: KubeletConfiguration) -> list[Problem]:
     """All broken rules, in a stable order."""
-    checks = (_numbers, _choices, _images, _shutdown, _allocatable, _logs, _evictions, _rest, _gates)
+    checks = (_numbers, _choices, _images, _shutdown, _allocatable, _logs, _evictions, _tls, _rest, _gates)
     return [problem for check in checks for problem in check(config)]
 
 
@@ -91,6 +92,14 @@ def _choices(config: KubeletConfiguration) -> Iterator[Problem]:
                f"is {config.memory_swap.swap_behavior!r}; write one of: NoSwap, LimitedSwap, or leave it out")
     if config.logging.format not in ("text", "json"):
         yield "logging.format", f"is {config.logging.format!r}; write one of: text, json"
+    elif config.logging.vmodule and config.logging.format != "text":
+        yield "logging.vmodule", f"is for the format text only, and logging.format is {config.logging.format}"
+    for index, item in enumerate(config.logging.vmodule):
+        if not item.file_pattern or any(sign in item.file_pattern for sign in "=,"):
+            yield (f"logging.vmodule[{index}].filePattern",
+                   f"is {item.file_pattern!r}; write a file's name without its ending, * and ? allowed")
+    if not 0 <= config.logging.verbosity < 2**31:
+        yield "logging.verbosity", f"is {config.logging.verbosity}; write a number from 0 to {2**31 - 1}"
 
 
 def _images(config: KubeletConfiguration) -> Iterator[Problem]:
@@ -220,6 +229,17 @@ def _evictions(config: KubeletConfiguration) -> Iterator[Problem]:
         else:
             if negative:
                 yield f"evictionSoftGracePeriod.{signal}", f"is {period}; write 0s or more"
+
+
+def _tls(config: KubeletConfiguration) -> Iterator[Problem]:
+    several = hasattr(ssl.SSLContext, "set_groups")
+    for path, problem in (
+        ("tlsMinVersion", tlsnames.version_problem(config.tls_min_version)),
+        ("tlsCipherSuites", tlsnames.cipher_problem(config.tls_cipher_suites)),
+        ("tlsCurvePreferences", tlsnames.curve_problem(config.tls_curve_preferences, several=several)),
+    ):
+        if problem:
+            yield path, problem
 
 
 def _rest(config: KubeletConfiguration) -> Iterator[Problem]:

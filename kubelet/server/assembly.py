@@ -49,21 +49,24 @@ def rotation_policy(config: KubeletConfiguration) -> RotationPolicy:
 def tls_settings(
     config: KubeletConfiguration, flags: KubeletFlags, hostname: str, addresses: Sequence[str]
 ) -> TLSSettings:
-    """Which files to serve with: the one that the cluster issues, else those configured, else our own, made if need
-    be.
+    """Which files to serve with: the one that the cluster issues, else those configured; with neither, our own, made if
+    need be.
 
     Blocking. Raises OSError when a certificate has to be made and cannot be written.
     """
     issued = PairStore(SERVING_PREFIX, Path(flags.cert_dir)).current_path if config.server_tls_bootstrap else None
+    pair: tuple[Path | None, Path | None] = None, None
     if config.tls_cert_file or config.tls_private_key_file:
         pair = Path(config.tls_cert_file), Path(config.tls_private_key_file)
-    else:
-        if issued is not None and not issued.exists():
-            logger.warning("serverTLSBootstrap: our own certificate is served until one is issued missing=%s", issued)
+    elif issued is None:
         pair = ensure_self_signed_apart(Path(flags.cert_dir), hostname, addresses)
+    elif not issued.exists():
+        logger.warning("serverTLSBootstrap: port %d refuses connections until the cluster has signed a certificate: "
+                       "kubectl get csr, kubectl certificate approve missing=%s", config.port, issued)
     return TLSSettings(
         *pair, issued_file=issued, client_ca_file=config.authentication.x509.client_ca_file,
         min_version=config.tls_min_version, cipher_suites=config.tls_cipher_suites,
+        curves=config.tls_curve_preferences,
     )
 
 

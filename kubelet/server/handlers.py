@@ -24,8 +24,9 @@ from kubelet.logs.options import InvalidOptionsError, LogStream, UndecodableOpti
 from kubelet.logs.reader import LogUnavailableError
 from kubelet.logs.stream import stream_log
 from kubelet.logs.watch import DirectoryWatcher
+from kubelet.logsetup import set_verbosity
 from kubelet.metrics import CONTENT_TYPE, KubeletMetrics, expose
-from kubelet.server import debug, node_logs, profiles, zpages
+from kubelet.server import node_logs, profiles, zpages
 from kubelet.server.cadvisor import CadvisorMetrics
 from kubelet.server.container_logs import NoLogError, container_to_read
 from kubelet.server.health import HealthcheckMetrics, check_answer, healthz_answer
@@ -336,7 +337,7 @@ class Handlers:
         if request.method != "PUT":
             raise HttpError(406, "unsupported http method")
         try:
-            return plain(200, debug.set_verbosity(await request.text()))
+            return plain(200, set_verbosity(await request.text()))
         except ValueError as error:
             raise HttpError(400, str(error)) from error
 

@@ -10,16 +10,18 @@ AUTHORIZATION_WEBHOOK = "Webhook"
 @dataclass(frozen=True, slots=True)
 class TLSSettings:
     """Files of the serving certificate (PEM), and what is demanded of clients. `client_ca_file` "": no certificates.
-    `issued_file` holds a certificate of the cluster and its key, and counts as soon as it exists.
+    `issued_file` holds a certificate of the cluster and its key, and counts as soon as it exists; without other files
+    nobody is served until then.
 
-    `min_version` and `cipher_suites` carry the names of the configuration: VersionTLS12, TLS_ECDHE_….
+    `min_version`, `cipher_suites` and `curves` are those of the configuration: VersionTLS12, TLS_ECDHE_…, 29.
     """
 
-    cert_file: Path
-    key_file: Path
+    cert_file: Path | None
+    key_file: Path | None
     client_ca_file: str = ""
     min_version: str = ""
     cipher_suites: tuple[str, ...] = ()
+    curves: tuple[int, ...] = ()
     issued_file: Path | None = None
 
 

@@ -2,7 +2,8 @@
 
 Client certificates are asked for, not demanded; who shows one that the CA did not sign gets no connection. A changed
 serving certificate or CA makes a new context, which new connections are wrapped with: removing a CA from its file ends
-its trust. (Loading into the old context would only add to it.)
+its trust. (Loading into the old context would only add to it.) While the cluster has not signed a certificate yet and
+there is no other, every handshake is refused.
 """
 
 import logging
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kubelet.config import tlsnames
 from kubelet.server.settings import TLSSettings
 
 logger = logging.getLogger(__name__)
@@ -21,64 +23,78 @@ _VERSIONS = {
     "": ssl.TLSVersion.TLSv1_2, "VersionTLS10": ssl.TLSVersion.TLSv1, "VersionTLS11": ssl.TLSVersion.TLSv1_1,
     "VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3,
 }
-# Go's names of TLS 1.2 suites to OpenSSL's. Those of TLS 1.3 are always on (as with Go).
-_CIPHERS = {
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305": "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256": "ECDHE-ECDSA-AES128-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305": "ECDHE-RSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256": "ECDHE-RSA-AES128-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
-    "TLS_RSA_WITH_AES_128_GCM_SHA256": "AES128-GCM-SHA256",
-    "TLS_RSA_WITH_AES_256_GCM_SHA384": "AES256-GCM-SHA384",
-    "TLS_RSA_WITH_AES_128_CBC_SHA256": "AES128-SHA256",
-    "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
-    "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
-}
-_ALWAYS_ON = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
 
 
 class TLSError(Exception):
     """The server cannot speak TLS with these settings; the message names the field or file and what to do."""
 
 
+class _AlertingObject(ssl.SSLObject):
+    """Lets a refused client read why: asyncio drops the alert with the connection when a handshake fails. So the
+    failure is told as "go on reading", upon which asyncio sends what there is; the client that reads it hangs up."""
+
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self._failure = error
+            raise ssl.SSLWantReadError from error
+
+
 def build_context(settings: TLSSettings) -> ssl.SSLContext:
     """A server context. Reads files: not for the event loop. Raises TLSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if settings.min_version not in _VERSIONS:
-        known = ", ".join(name for name in _VERSIONS if name)
-        raise TLSError(f"tlsMinVersion: {settings.min_version!r} is not known; use one of {known}")
+    context.sslobject_class = _AlertingObject
+    for field, problem in (
+        ("tlsMinVersion", tlsnames.version_problem(settings.min_version)),
+        ("tlsCipherSuites", tlsnames.cipher_problem(settings.cipher_suites)),
+        ("tlsCurvePreferences", tlsnames.curve_problem(settings.curves, several=hasattr(context, "set_groups"))),
+    ):
+        if problem:
+            raise TLSError(f"{field}: {problem}")
     context.minimum_version = _VERSIONS[settings.min_version]
-    suites = [name for name in settings.cipher_suites if name not in _ALWAYS_ON]
+    suites = [tlsnames.CIPHERS[name] for name in settings.cipher_suites if name not in tlsnames.ALWAYS_ON]
     if suites:
-        context.set_ciphers(_openssl_ciphers(suites))
+        context.set_ciphers(":".join(suites))
+    _prefer_curves(context, [tlsnames.CURVES[number] for number in settings.curves])
     context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-    except FileNotFoundError:
-        missing = settings.key_file if settings.cert_file.exists() else settings.cert_file
-        raise TLSError(f"tlsCertFile, tlsPrivateKeyFile: {missing} does not exist") from None
-    except OSError as error:  # ssl.SSLError is one
-        raise TLSError(f"tlsCertFile, tlsPrivateKeyFile: {settings.cert_file} and {settings.key_file} are no pair of "
-                       f"PEM certificate and key: {error}") from None
+    if settings.cert_file is None or settings.key_file is None:
+        context.sni_callback = _refuse
+    else:
+        _load_pair(context, settings.cert_file, settings.key_file)
     if settings.client_ca_file:
         _ask_for_certificates(context, settings.client_ca_file)
     return context
 
 
-def _openssl_ciphers(suites: list[str]) -> str:
-    unknown = [name for name in suites if name not in _CIPHERS]
-    if unknown:
-        raise TLSError(f"tlsCipherSuites: {', '.join(unknown)} not known here; known are {', '.join(sorted(_CIPHERS))}")
-    return ":".join(_CIPHERS[name] for name in suites)
+def _prefer_curves(context: ssl.SSLContext, curves: list[str]) -> None:
+    if len(curves) == 1:
+        context.set_ecdh_curve(curves[0])
+    elif curves:
+        context.set_groups(":".join(curves))  # type: ignore[attr-defined]  # Python 3.15
+
+
+def _refuse(*_: object) -> int:
+    """No certificate yet: the handshake ends as upstream's does, with `tls: internal error` at the client."""
+    logger.info("TLS handshake error: no serving certificate available for the kubelet")
+    return int(ssl.ALERT_DESCRIPTION_INTERNAL_ERROR)
+
+
+def _load_pair(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
+    try:
+        context.load_cert_chain(cert_file, key_file)
+    except FileNotFoundError:
+        missing = key_file if cert_file.exists() else cert_file
+        raise TLSError(f"tlsCertFile, tlsPrivateKeyFile: {missing} does not exist") from None
+    except OSError as error:  # ssl.SSLError is one
+        raise TLSError(f"tlsCertFile, tlsPrivateKeyFile: {cert_file} and {key_file} are no pair of PEM certificate and "
+                       f"key: {error}") from None
 
 
 def _ask_for_certificates(context: ssl.SSLContext, ca_file: str) -> None:
@@ -126,12 +142,12 @@ class ReloadingContext:
             return False
         self._stamp, self._failed = stamp, None
         logger.info("Serving with changed TLS files cert=%s clientCA=%s",
-                    self._settings.cert_file, self._settings.client_ca_file or "none")
+                    self._settings.cert_file or "that of the cluster", self._settings.client_ca_file or "none")
         return True
 
     def _read_stamp(self) -> tuple[tuple[int, int, int] | None, ...]:
         settings = self._settings
-        files = (settings.cert_file, settings.key_file, settings.client_ca_file, settings.issued_file or "")
+        files = (settings.cert_file or "", settings.key_file or "", settings.client_ca_file, settings.issued_file or "")
         return tuple(_stamp(Path(file)) if os.fspath(file) else None for file in files)
 
 

@@ -152,10 +152,10 @@ def test_an_unknown_field_warns_and_stops_nothing(tmp_path: Path) -> None:
     options = load(["--config", file])
     assert options.config.max_pods == 110
     assert options.warnings == (
-        f"{file}: maxpods: unknown field, ignored; did you mean maxPods?",
-        f"{file}: zzz: unknown field, ignored; remove it if it is a mistake",
-        f"{file}: authentication.webhok: unknown field, ignored; did you mean webhook?",
-        f"{file}: registerWithTaints[0].vlaue: unknown field, ignored; did you mean value?",
+        f"{file}:3: maxpods: unknown field, ignored; did you mean maxPods?",
+        f"{file}:4: zzz: unknown field, ignored; remove it if it is a mistake",
+        f"{file}:5: authentication.webhok: unknown field, ignored; did you mean webhook?",
+        f"{file}:6: registerWithTaints[0].vlaue: unknown field, ignored; did you mean value?",
     )
 
 
@@ -186,6 +186,13 @@ def test_an_unknown_field_warns_and_stops_nothing(tmp_path: Path) -> None:
     (HEAD + "crashLoopBackOff: {maxContainerRestartPeriod: 10m}",
      "crashLoopBackOff.maxContainerRestartPeriod: is 10m0s"),
     (HEAD + "topologyManagerPolicy: best", "topologyManagerPolicy: is 'best'; write one of: none, best-effort"),
+    (HEAD + "tlsMinVersion: TLS1.3", "tlsMinVersion: is 'TLS1.3'; write one of: VersionTLS10"),
+    (HEAD + "tlsCipherSuites: [TLS_X]", "tlsCipherSuites: names TLS_X, not known here; known are: TLS_ECDHE"),
+    (HEAD + "tlsCurvePreferences: [1]", "tlsCurvePreferences: names curve 1, not known here; known are: 23"),
+    (HEAD + "tlsCurvePreferences: [29, 29]", "tlsCurvePreferences: names a curve twice; name it once"),
+    (HEAD + "logging: {format: json, vmodule: [{filePattern: a, verbosity: 1}]}", "logging.vmodule: is for the format"),
+    (HEAD + "logging: {vmodule: [{filePattern: 'a=b', verbosity: 1}]}", "logging.vmodule[0].filePattern: is 'a=b'"),
+    (HEAD + "logging: {verbosity: -1}", "logging.verbosity: is -1; write a number from 0 to"),
     (HEAD + "runOnce: true", "runOnce: is true, a mode that is gone"),
     (HEAD + "featureGates: {NodeSwap: false}", "featureGates.NodeSwap: is locked to true; remove it"),
     (HEAD + "podLogsDir: var/log", "podLogsDir: is 'var/log'; write an absolute path"),

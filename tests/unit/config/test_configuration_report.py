@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubelet.__main__ import main as kubelet_main
 from kubelet.config import load
 from kubelet.config.check import check
 from kubelet.config.layout import Layout
@@ -157,3 +158,13 @@ def test_the_command(file, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith(f"podwright: {bad}: maxPods: is -5")
     with pytest.raises(SystemExit):
         main(["status", "surplus"])
+
+
+def test_a_start_says_what_validate_says(file, capsys: pytest.CaptureFixture[str]) -> None:
+    name = file(HEAD + "maxPods: many\nport: 99999\n")
+    assert kubelet_main(["--config", name]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"kubelet: {name}:3: error: maxPods: Expected `int`, got `str`",
+        f"kubelet: {name}:4: error: port: is 99999; write a value from 1 to 65535"]
+    assert kubelet_main(["--maxpods=3"]) == 1
+    assert "did you mean --max-pods?" in capsys.readouterr().err

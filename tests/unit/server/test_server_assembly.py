@@ -41,7 +41,7 @@ def test_serving_files_configured_then_rotated_then_our_own(tmp_path, authority)
     assert own.cert_file == tmp_path / "pki" / "kubelet.crt" and own.cert_file.exists()
     bootstrap = with_fields(CONFIG, server_tls_bootstrap=True)
     issued = tls_settings(bootstrap, flags, "node-1", [])
-    assert (issued.cert_file, issued.issued_file) == (own.cert_file, tmp_path / "pki" / "kubelet-server-current.pem")
+    assert (issued.cert_file, issued.issued_file) == (None, tmp_path / "pki" / "kubelet-server-current.pem")
     configured = with_fields(
         CONFIG, tls_cert_file="/x.crt", tls_private_key_file="/x.key",
         authentication=Authentication(x509=X509Authentication(client_ca_file="/ca.crt")))

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from cryptography import x509
 
+from kubelet.config.tlsnames import curve_problem
 from kubelet.server.authentication import Authenticator
 from kubelet.server.authorization import Attributes
 from kubelet.server.selfsigned import ensure_self_signed, ensure_self_signed_apart
@@ -41,10 +42,11 @@ async def test_a_client_certificate_is_asked_for_and_not_demanded(serving, autho
         assert await up.ask("/healthz") == (401, "Unauthorized")
         up.ssl = ca.client_context(ca.issue("", "system:masters"))
         assert await up.ask("/healthz") == (401, "Unauthorized")
-        for bad in (other.issue("admin", "system:masters"), ca.issue("admin", "system:masters", expired=True),
-                    ca.issue("admin", "system:masters", client=False)):
+        for bad, alert in ((other.issue("admin", "system:masters"), "UNKNOWN_CA"),
+                           (ca.issue("expired", "system:masters", expired=True), "CERTIFICATE_EXPIRED"),
+                           (ca.issue("server", "system:masters", client=False), "UNSUPPORTED_CERTIFICATE")):
             up.ssl = ca.client_context(bad)
-            with pytest.raises((aiohttp.ClientError, ConnectionError)):
+            with pytest.raises((aiohttp.ClientError, ssl.SSLError), match=alert):
                 await up.ask("/healthz")
         assert len(recorder.users) == 1
 
@@ -115,6 +117,24 @@ def test_cipher_suites_by_their_go_names(authority):
     context = build_context(settings(pair, cipher_suites=suites))
     assert {cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] != "TLSv1.3"} == {
         "ECDHE-RSA-AES128-GCM-SHA256"}
+
+
+@pytest.mark.parametrize(("number", "ours", "theirs"), [(23, "prime256v1", "secp384r1"), (24, "secp384r1", "X25519")])
+async def test_the_curve_that_was_chosen_is_the_only_one(serving, authority, number, ours, theirs):
+    ca = authority("ca")
+    async with serving(tls=ReloadingContext(settings(ca.issue("localhost", client=False), curves=(number,)))) as up:
+        up.ssl = ca.client_context()
+        up.ssl.set_ecdh_curve(ours)
+        assert (await up.ask("/healthz"))[0] == 200
+        up.ssl = ca.client_context()
+        up.ssl.set_ecdh_curve(theirs)
+        with pytest.raises((aiohttp.ClientError, ConnectionError)):
+            await up.ask("/healthz")
+
+
+def test_several_curves_are_held_to_or_refused():
+    assert curve_problem((29, 23), several=True) == ""
+    assert curve_problem((29, 23), several=False).startswith("names several curves, and this Python can hold")
 
 
 @pytest.mark.parametrize(("change", "said"), [
@@ -207,6 +227,23 @@ async def test_the_clusters_certificate_is_served_as_soon_as_it_is_there(serving
             await asyncio.sleep(0.01)
     issued.write_bytes(b"rubbish")
     assert ReloadingContext(TLSSettings(certificate, key, issued_file=issued)).context.current is not None
+
+
+@pytest.mark.parametrize("names_the_host", [True, False])
+async def test_without_a_certificate_every_handshake_is_refused(serving, authority, tmp_path, names_the_host):
+    cluster, issued = authority("cluster"), tmp_path / "kubelet-server-current.pem"
+    tls = ReloadingContext(TLSSettings(None, None, client_ca_file=str(cluster.file), issued_file=issued))
+    async with serving(tls=tls) as up:
+        stranger = ssl.create_default_context()
+        stranger.check_hostname, stranger.verify_mode = False, ssl.CERT_NONE
+        host = "localhost" if names_the_host else None
+        for _ in range(2):
+            with pytest.raises(ssl.SSLError, match="TLSV1_ALERT_INTERNAL_ERROR"):
+                await asyncio.open_connection(
+                    "127.0.0.1", up.server.bound_ports["main"], ssl=stranger, server_hostname=host or "")
+        issued.write_bytes(b"".join(file.read_bytes() for file in cluster.issue("node-1", client=False)))
+        assert await asyncio.to_thread(tls.reload)
+        assert await _served_by(up, cluster)
 
 
 async def _served_by(up, authority) -> bool:
