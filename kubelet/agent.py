@@ -17,6 +17,7 @@ from kubelet.agentparts import (
     NodePods,
     cgroup_settings,
     container_policy,
+    enforcement,
     eviction_settings,
     ids_per_pod,
     node_settings,
@@ -33,6 +34,7 @@ from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
 from kubelet.certificates import ClientIdentity
 from kubelet.cgroups import PodCgroups
+from kubelet.cgroups.allocatable import AllocatableEnforcer
 from kubelet.collection import GarbageCollection, Places, image_policy
 from kubelet.config import Options, gates
 from kubelet.containerspec import HostFacts, NodeContext
@@ -182,6 +184,9 @@ class Agent:
             self.node.node_uid,
         )
         self.cgroups = PodCgroups(cgroup_settings(self.options.config, self.host))
+        self.enforcer = AllocatableEnforcer(
+            enforcement(self.options.config), self.cgroups, self.recorder, lambda: self.node.reference
+        )
 
     def _listed_node(self) -> Node | None:
         return self.node_reflector.get(self.node_name) if self.node_reflector else None

@@ -13,6 +13,7 @@ from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod
 from kubelet.apiclient import ApiClient
 from kubelet.cgroups import CgroupDriver, CgroupSettings, PodCgroups
+from kubelet.cgroups.allocatable import Enforcement
 from kubelet.collection import GarbageCollection
 from kubelet.config import KubeletConfiguration, KubeletFlags, Options
 from kubelet.containerspec import HostFacts
@@ -78,6 +79,14 @@ def cgroup_settings(config: KubeletConfiguration, host: HostFacts) -> CgroupSett
         per_qos=config.cgroups_per_qos, driver=CgroupDriver(config.cgroup_driver), root=config.cgroup_root,
         cfs_quota=config.cpu_cfs_quota, cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
         pids_limit=config.pod_pids_limit, hugepage_sizes=host.hugepage_sizes,
+    )
+
+
+def enforcement(config: KubeletConfiguration) -> Enforcement:
+    return Enforcement(
+        keys=tuple(config.enforce_node_allocatable), kube_reserved=config.kube_reserved,
+        system_reserved=config.system_reserved, kube_cgroup=config.kube_reserved_cgroup,
+        system_cgroup=config.system_reserved_cgroup,
     )
 
 

@@ -44,6 +44,7 @@ from kubelet.explain import NodeHealth
 from kubelet.images.progress import PullProgress
 from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
+from kubelet.node.capacity import overdrawn
 from kubelet.notify import keep_watchdog_fed, notify
 from kubelet.operator.server import SOCKET_NAME, OperatorServer
 from kubelet.server.assembly import make_server
@@ -294,8 +295,13 @@ async def run_pods(agent: Agent) -> None:
     await agent.volumes.recover()
     await asyncio.to_thread(agent.user_namespaces.load, await asyncio.to_thread(pods_on_disk, agent.root_dir))
     await agent.node.known.wait()
+    capacity = agent.node.capacity()
+    if problem := overdrawn(capacity, agent.node.settings):
+        raise AgentError(problem)
+    await agent.enforcer.limit_reserved()
     await agent.configs.check_host_dns()
     async with asyncio.TaskGroup() as group:
+        group.create_task(agent.enforcer.limit_pods(capacity), name="node allocatable")
         group.create_task(agent.workers.run(), name="pod workers")
         group.create_task(agent.allocations.run(), name="allocations")
         group.create_task(agent.actuated.run(), name="actuated resources")

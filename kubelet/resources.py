@@ -20,6 +20,8 @@ Resources = dict[str, Fraction]
 """Amounts by resource name, in whole units: cores, bytes, pieces."""
 
 CPU, MEMORY, EPHEMERAL_STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
+PIDS = "pid"
+"""As kubeReserved and systemReserved call process ids; the Node does not show them."""
 HUGEPAGES_PREFIX = "hugepages-"
 
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"

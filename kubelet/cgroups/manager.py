@@ -76,6 +76,16 @@ class PodCgroups:
         self._lock = asyncio.Lock()
 
     @property
+    def per_qos(self) -> bool:
+        """Whether pods have cgroups of their own at all."""
+        return self._settings.per_qos
+
+    @property
+    def root(self) -> CgroupName:
+        """Of all pods."""
+        return self._root
+
+    @property
     def _tree(self) -> CgroupTree:
         if self._given_tree is None:
             self._given_tree = detect_tree()
@@ -86,12 +96,12 @@ class PodCgroups:
         runtime says that it uses, where it says so. To be called before any pod. Raises CgroupError."""
         if driver is not None:
             self._settings = replace(self._settings, driver=driver)
-        if not self._settings.per_qos:
-            return
         if self._settings.driver is CgroupDriver.CGROUPFS:
             self._slices = None
         elif self._slices is None:
             self._slices = SystemdSlices(unified=self._tree.unified)
+        if not self._settings.per_qos:
+            return
         unbounded = dict.fromkeys(self._settings.hugepage_sizes, UNLIMITED)
         tiers = {self._root: pods_limit or CgroupValues(),
                  **{name: CgroupValues(shares=MIN_SHARES, hugepages=unbounded)
@@ -105,6 +115,13 @@ class PodCgroups:
         """What all pods together may use has changed. Raises CgroupError."""
         if self._settings.per_qos:
             await self._update(self._path(self._root), values)
+
+    async def limit_existing(self, name: str, values: CgroupValues) -> None:
+        """Limit a cgroup that somebody else made, called as the driver calls it. Raises CgroupError."""
+        path = self._path(from_path(name, self._settings.driver))
+        if not await asyncio.to_thread(self._tree.exists, path):
+            raise CgroupError(f"there is no cgroup {path} (in every hierarchy); make it, or name another")
+        await self._update(path, values)
 
     def parent(self, pod: Pod) -> str:
         """CRI's cgroup_parent: the whole path with both drivers; runtimes take a slice's name from its end."""

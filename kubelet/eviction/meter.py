@@ -19,6 +19,7 @@ from kubelet.api.meta import pod_uid
 from kubelet.api.types import Pod, Volume
 from kubelet.eviction.signals import Layout, Observation, Observations, Signal
 from kubelet.eviction.usage import ContainerUsage, Disk, PodUsage, is_ephemeral
+from kubelet.node.machine import read_max_pids
 from kubelet.volumes.plugins import CONFIG_MAP, EMPTY_DIR
 from pleg.state import POD_UID_LABEL
 
@@ -210,7 +211,7 @@ def _table(file: Path) -> dict[str, int]:
 
 
 def read_pids(host: Path = Path("/")) -> Observation:
-    """Threads count: the kernel gives each an id. The lower of its two limits holds."""
-    limit = min(int((host / "proc/sys/kernel" / name).read_text()) for name in ("pid_max", "threads-max"))
+    """Threads count: the kernel gives each an id."""
+    limit = read_max_pids(host)
     running = int((host / "proc/loadavg").read_text().split()[3].partition("/")[2])
     return Observation(limit, limit - running)

@@ -12,19 +12,20 @@ from kubelet.api.quantity import InvalidQuantityError, format_bytes, parse
 from kubelet.api.types import Quantity
 from kubelet.node.machine import MachineFacts
 from kubelet.node.settings import DEFAULT_EVICTION_HARD, NodeSettings
-from kubelet.resources import CPU, EPHEMERAL_STORAGE, HUGEPAGES_PREFIX, MEMORY, PODS, Resources, write
+from kubelet.resources import CPU, EPHEMERAL_STORAGE, HUGEPAGES_PREFIX, MEMORY, PIDS, PODS, Resources, write
 
 REQUIRED = (CPU, MEMORY, PODS, EPHEMERAL_STORAGE)
 _EVICTION_RESOURCES = {"memory.available": MEMORY, "nodefs.available": EPHEMERAL_STORAGE}
 
 
 def node_capacity(facts: MachineFacts, settings: NodeSettings) -> Resources:
+    """All that can be reserved; process ids are among it, though the Node does not show them."""
     pods = settings.max_pods
     if settings.pods_per_core > 0:
         pods = min(facts.cpus * settings.pods_per_core, pods)
     capacity: Resources = {
         CPU: Fraction(facts.cpus), MEMORY: Fraction(facts.memory), PODS: Fraction(pods),
-        EPHEMERAL_STORAGE: Fraction(facts.ephemeral_storage),
+        EPHEMERAL_STORAGE: Fraction(facts.ephemeral_storage), PIDS: Fraction(facts.max_pids),
     }
     for size, number in facts.hugepages.items():
         capacity[HUGEPAGES_PREFIX + format_bytes(size)] = Fraction(size * number)
@@ -45,6 +46,18 @@ def reservations(capacity: Mapping[str, Fraction], settings: NodeSettings) -> Re
             kept = _threshold(threshold, capacity[resource])
             reserved[resource] = reserved.get(resource, Fraction(0)) + kept
     return reserved
+
+
+def overdrawn(capacity: Mapping[str, Fraction], settings: NodeSettings) -> str:
+    """What is to be kept from pods although there is not as much; empty if there is. Upstream's words."""
+    kept = {name: amount for name, amount in sorted(reservations(capacity, settings).items())
+            if amount > capacity[name]}
+    had, reserved = write({name: capacity[name] for name in kept}), write(kept)
+    return " ".join([
+        "invalid Node Allocatable configuration.",
+        *(f'Resource "{name}" has a reservation of {reserved[name]} but capacity of {had[name]}. '
+          "Expected capacity >= reservation." for name in kept),
+    ]) if kept else ""
 
 
 def _threshold(text: str, capacity: Fraction) -> Fraction:
@@ -71,4 +84,5 @@ def node_allocatable(capacity: Mapping[str, Fraction], settings: NodeSettings) -
 def written(facts: MachineFacts, settings: NodeSettings) -> tuple[dict[str, Quantity], dict[str, Quantity]]:
     """(capacity, allocatable) as the Node says them: memory in Ki, as everybody's eyes are used to."""
     capacity = node_capacity(facts, settings)
+    del capacity[PIDS]
     return write(capacity), write(node_allocatable(capacity, settings))

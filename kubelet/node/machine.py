@@ -30,6 +30,8 @@ class MachineFacts:
     ephemeral_storage: int
     swap: int = 0
     hugepages: Mapping[int, int] = field(default_factory=dict)
+    max_pids: int = 0
+    """How many processes and threads the kernel lets there be."""
     machine_id: str = ""
     system_uuid: str = ""
     boot_id: str = ""
@@ -55,6 +57,7 @@ def read_machine(root_dir: Path, host: Path = Path("/")) -> MachineFacts:
         ephemeral_storage=filesystem.f_blocks * filesystem.f_frsize,
         swap=psutil.swap_memory().total,
         hugepages=read_hugepages(host),
+        max_pids=read_max_pids(host),
         machine_id=_first_line(host, _MACHINE_IDS),
         system_uuid=_first_line(host, _SYSTEM_UUIDS),
         boot_id=_first_line(host, ("proc/sys/kernel/random/boot_id",)),
@@ -84,6 +87,11 @@ def read_hugepages(host: Path = Path("/")) -> dict[int, int]:
         if size.isdigit() and number.isdigit():
             pages[int(size) * 1024] = int(number)
     return pages
+
+
+def read_max_pids(host: Path = Path("/")) -> int:
+    """The lower of the kernel's two limits holds. Raises OSError."""
+    return min(int((host / "proc/sys/kernel" / name).read_text()) for name in ("pid_max", "threads-max"))
 
 
 def read_os_image(host: Path = Path("/")) -> str:

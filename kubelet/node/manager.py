@@ -25,6 +25,7 @@ from kubelet.api.types import ContainerImage, Node, NodeAddress, ObjectReference
 from kubelet.apiclient import AlreadyExistsError, ApiError, ForbiddenError, paths
 from kubelet.events import EventRecorder
 from kubelet.node.addresses import NetworkFacts, NoNodeAddressError, node_addresses, read_network
+from kubelet.node.capacity import node_capacity
 from kubelet.node.conditions import Pressure, is_ready
 from kubelet.node.health import RuntimeHealth
 from kubelet.node.machine import MachineFacts, read_machine
@@ -40,6 +41,7 @@ from kubelet.node.status import (
     reconciled,
     same_but_for_heartbeat,
 )
+from kubelet.resources import Resources
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -139,6 +141,15 @@ class NodeManager:
     @property
     def facts(self) -> MachineFacts | None:
         return self._facts
+
+    @property
+    def settings(self) -> NodeSettings:
+        return self._settings
+
+    def capacity(self) -> Resources:
+        """Of the machine, to be asked once the node is `known`."""
+        assert self._facts is not None  # noqa: S101  # known is set then
+        return node_capacity(self._facts, self._settings)
 
     @property
     def ready(self) -> bool:

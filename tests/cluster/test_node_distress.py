@@ -36,6 +36,7 @@ async def distressed() -> AsyncIterator[Cluster]:
         "evictionHard": {"nodefs.available": str(capacity - ROOM_BYTES)},
         "evictionPressureTransitionPeriod": "10s",
         "shutdownGracePeriod": "30s", "shutdownGracePeriodCriticalPods": "10s",
+        "kubeReserved": {"memory": "96Mi", "pid": "1000"}, "systemReserved": {"memory": "32Mi", "cpu": "100m"},
     }
     async with Cluster(
         "distress", agent_under_test(), cluster_dns=False, kubelet_config=config, kubelet_args=(f"--root-dir={ROOT}",)
@@ -62,6 +63,17 @@ def scratch(name: str, limit: str | None = None) -> Json:
 
 def on_scratch(name: str, script: str) -> Json:
     return shell("main", script, volumeMounts=[{"name": name, "mountPath": "/scratch"}])
+
+
+async def test_what_is_reserved_is_kept_from_all_pods_together(kube: Kube) -> None:
+    cluster = kube.cluster
+    capacity = (await kube.get(f"nodes/{cluster.name}"))["status"]["capacity"]
+    memory = int(capacity["memory"].removesuffix("Ki")) * 1024 - 128 * MI
+    shares = (int(capacity["cpu"]) * 1000 - 100) * 1024 // 1000
+    for file, expected in (("memory/kubepods/memory.limit_in_bytes", memory), ("cpu/kubepods/cpu.shares", shares)):
+        assert int((await cluster.node.run(["cat", f"/sys/fs/cgroup/{file}"])).stdout) == expected
+    event = await Kube(cluster, kube.client, "default").until_event(cluster.name, "NodeAllocatableEnforced")
+    assert (event.kind, event.message) == ("Normal", "Updated Node Allocatable limit across pods")
 
 
 async def test_pods_over_their_storage_limits_are_evicted(kube: Kube) -> None:

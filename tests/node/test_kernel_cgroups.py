@@ -5,14 +5,18 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from kubelet.api.codec import convert
 from kubelet.api.meta import PodUID
-from kubelet.api.types import Pod
-from kubelet.cgroups import CgroupSettings, CgroupV1, CgroupV2, PodCgroups, detect_tree
+from kubelet.api.types import ObjectReference, Pod
+from kubelet.cgroups import CgroupSettings, CgroupV1, CgroupV2, CgroupValues, PodCgroups, cpu_weight, detect_tree
+from kubelet.cgroups.allocatable import AllocatableEnforcer, Enforcement
+from kubelet.cgroups.trees import writes_v1
+from kubelet.events import LogEventRecorder
 
 MOUNT = Path("/sys/fs/cgroup")
 
@@ -68,3 +72,28 @@ async def test_a_pods_cgroup_limits_holds_and_goes(tree: CgroupV1 | CgroupV2, ro
     await cgroups.ensure(make_pod("left-over"))
     assert await PodCgroups(CgroupSettings(root=root), tree).sweep(set) == {PodUID("left-over")}
     assert os.getpid() not in tree.processes(root)
+
+
+async def test_all_pods_and_the_daemons_are_limited_by_the_kernel(tree: CgroupV1 | CgroupV2, root: str) -> None:
+    """As the agent does it at its start."""
+    cgroups = PodCgroups(CgroupSettings(root=root), tree)
+    await cgroups.start()
+    tree.create(f"{root}/daemons", CgroupValues())
+    recorder, node = LogEventRecorder(), ObjectReference(kind="Node", name="n", uid="n")
+    settings = Enforcement(
+        ("pods", "kube-reserved"), kube_reserved={"cpu": "500m", "memory": "64Mi", "pid": "50"},
+        kube_cgroup=f"{root}/daemons",
+    )
+    enforcer = AllocatableEnforcer(settings, cgroups, recorder, lambda: node)
+    await enforcer.limit_reserved()
+    await enforcer.limit_pods({"cpu": Fraction(3), "memory": Fraction(2**30), "pid": Fraction(1000)})
+    for path, shares, memory, pids in (("daemons", 512, 2**26, 50), ("kubepods", 2560, 2**30 - 2**26, 950)):
+        expected = [text for _, _, text in writes_v1(CgroupValues(shares=shares, memory=memory, pids=pids))]
+        files = ("cpu/{}/cpu.shares", "memory/{}/memory.limit_in_bytes", "pids/{}/pids.max")
+        if isinstance(tree, CgroupV2):
+            expected[0], files = str(cpu_weight(shares)), ("{}/cpu.weight", "{}/memory.max", "{}/pids.max")
+        inner = f"{root}/{path}".lstrip("/")
+        assert [(MOUNT / file.format(inner)).read_text().strip() for file in files] == expected
+    assert [event.message for event in recorder.recent("n")] == [
+        f"Updated limits on kube reserved cgroup {root}/daemons", "Updated Node Allocatable limit across pods",
+    ]  # fmt: skip

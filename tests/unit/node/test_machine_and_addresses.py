@@ -17,7 +17,7 @@ from kubelet.node.addresses import (
     node_addresses,
     read_network,
 )
-from kubelet.node.capacity import written
+from kubelet.node.capacity import node_capacity, overdrawn, written
 from kubelet.node.machine import go_architecture, read_hugepages, read_os_image
 
 GIB = 2**30
@@ -36,13 +36,20 @@ def write(path, text):
     path.write_text(text)
 
 
+def write_pid_limits(host):
+    write(host / "proc/sys/kernel/pid_max", "32768\n")
+    write(host / "proc/sys/kernel/threads-max", "4096\n")
+
+
 def test_a_made_up_machine(tmp_path):
     write(tmp_path / "etc/machine-id", "abc\n")
     write(tmp_path / "sys/class/dmi/id/product_uuid", "UUID-1\n")
     write(tmp_path / "proc/sys/kernel/random/boot_id", "boot-1\n")
     write(tmp_path / "etc/os-release", 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
     write(tmp_path / "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "3\n")
+    write_pid_limits(tmp_path)
     found = read_machine(tmp_path / "not/made/yet", tmp_path)
+    assert found.max_pids == 4096
     assert (found.machine_id, found.system_uuid, found.boot_id) == ("abc", "UUID-1", "boot-1")
     assert found.os_image == "Debian GNU/Linux 12 (bookworm)"
     assert found.hugepages == {2 * 2**20: 3}
@@ -58,6 +65,7 @@ def test_missing_files_are_no_error(tmp_path):
 
 def test_system_uuid_falls_back_to_the_machine_id(tmp_path):
     write(tmp_path / "etc/machine-id", "abc\n")
+    write_pid_limits(tmp_path)
     assert read_machine(tmp_path, tmp_path).system_uuid == "abc"
 
 
@@ -66,6 +74,18 @@ def test_system_uuid_falls_back_to_the_machine_id(tmp_path):
 ])
 def test_kernel(version, expected):
     assert facts(kernel_version=version).kernel == expected
+
+
+def test_more_is_reserved_than_there_is():
+    few = facts(max_pids=1000)
+    wanted = settings(kube_reserved={"cpu": "3", "pid": "2000"}, system_reserved={"cpu": "1500m"}, eviction_hard={})
+    assert overdrawn(node_capacity(few, wanted), wanted) == (
+        'invalid Node Allocatable configuration. Resource "cpu" has a reservation of 4500m but capacity of 4. '
+        'Expected capacity >= reservation. Resource "pid" has a reservation of 2000 but capacity of 1000. '
+        "Expected capacity >= reservation."
+    )
+    all_of_it = settings(kube_reserved={"cpu": "4"}, eviction_hard={"memory.available": "8Gi"})
+    assert overdrawn(node_capacity(few, all_of_it), all_of_it) == ""
 
 
 def test_architecture():
