@@ -264,6 +264,7 @@ class Agent:
             clients.runtime, configs, configs, starter, killer,
             CrashBackoff(self.crash_backoff, self.recorder, time.monotonic, time.time), self.recorder, self.timeline,
             resizer=Resizer(clients.runtime, self.cgroups, configs, self.actuated, self.allocations.save),
+            on_user_namespace=self.metrics.user_namespace,
         )
         self.mirrors: MirrorKeeper | NoMirrors = NoMirrors()
         if clients.api is not None:

@@ -46,6 +46,7 @@ from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
 from kubelet.node.capacity import overdrawn
 from kubelet.notify import keep_watchdog_fed, notify
+from kubelet.oom import OomWatcher, apply_own_score
 from kubelet.operator.server import SOCKET_NAME, OperatorServer
 from kubelet.server.assembly import make_server
 from kubelet.server.server import KubeletServer
@@ -93,6 +94,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         raise AgentError(str(error)) from None
     try:
         host = await asyncio.to_thread(learn_host_facts)
+        await asyncio.to_thread(apply_own_score, options.config.oom_score_adj)
         check_host(options, host, await asyncio.to_thread(swap_areas))
         ids = await pod_ids(options)
         agent = Agent(options, name, clients, metrics, host, ids)
@@ -231,6 +233,7 @@ def components(
         "objects": agent.objects.run(),
         "runtime classes": agent.runtime_classes.run(),
         "log rotation": agent.logs.run(),
+        "kernel's kills": OomWatcher(agent.recorder, lambda: agent.node.reference).run(),
         "server": server.run(),
         "operator": _operator_server(agent).run(),
         "watchdog": keep_watchdog_fed(lambda: not any(health_checks(agent).values())),

@@ -107,12 +107,14 @@ class PodExecutor:
         self, runtime: RuntimeClient, sandboxes: SandboxConfigs, images: Images, starter: Starter, killer: Killer,
         crash_backoff: CrashBackoff, recorder: EventRecorder, timeline: Timeline,
         clock: Callable[[], float] = time.monotonic, resizer: Resizer | None = None,
+        on_user_namespace: Callable[[bool], None] = lambda _failed: None,
     ) -> None:
-        """Without a `resizer` containers keep the size with which they were started."""
+        """Without a `resizer` containers keep the size with which they were started. `on_user_namespace(failed)`: a
+        pod with a user namespace of its own is started, with or without success: for its two metrics."""
         self._runtime, self._sandboxes, self._images = runtime, sandboxes, images
         self._starter, self._killer, self._crash_backoff = starter, killer, crash_backoff
         self._recorder, self._timeline, self._resizer = recorder, timeline, resizer
-        self._sandbox_backoff = SandboxBackoff(clock)
+        self._sandbox_backoff, self._on_user_namespace = SandboxBackoff(clock), on_user_namespace
 
     async def carry_out(
         self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, interrupt: Interrupt
@@ -150,17 +152,23 @@ class PodExecutor:
                 outcome.resize_error = str(error)
                 outcome.errors.append(f'failed to "ResizePodInPlace" for "{formatted(pod)}" with '
                                       f'ResizePodInPlaceError: "{error}"')
+        await self._start(pod, runtime, actions, outcome, interrupt)
+        if actions.create_sandbox and pod.spec.host_users is False:
+            self._on_user_namespace(bool(outcome.errors))
+        return outcome
+
+    async def _start(
+        self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, outcome: SyncOutcome, interrupt: Interrupt
+    ) -> None:
         try:
             handler = await self._sandboxes.runtime_handler(pod)
             config = self._sandboxes.sandbox(pod, actions.attempt)
         except ContainerConfigError as error:
             outcome.sandbox_failed(self._sandbox_failed(pod, str(error)))
-            return outcome
+            return
         items = self._admitted(pod, actions, runtime, outcome)
-        if not items and not actions.create_sandbox:
-            return outcome
-        await self._start_everything(pod, runtime, actions, _Request(config, handler), items, outcome, interrupt)
-        return outcome
+        if items or actions.create_sandbox:
+            await self._start_everything(pod, runtime, actions, _Request(config, handler), items, outcome, interrupt)
 
     # Before: what has to go.
 

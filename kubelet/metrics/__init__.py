@@ -114,6 +114,12 @@ class KubeletMetrics:
         """`kind` is client or server."""
         self.registry.register(TimeToLive(kind, ttl_seconds))
 
+    def user_namespace(self, failed: bool) -> None:
+        """A pod with a user namespace of its own is started: an attempt, and its failure if it fails."""
+        self.started_user_namespaced_pods_total.inc()
+        if failed:
+            self.started_user_namespaced_pods_errors_total.inc()
+
     def runtime_operation(self, method: str, seconds: float, error: CriError | None) -> None:
         """An observer for cri.client: kubelet_runtime_operations_*."""
         kind = operation_type(method)
@@ -198,6 +204,10 @@ class KubeletMetrics:
             "kubelet_pod_status_sync_duration_seconds", "From a change of a pod's status to its acknowledgement",
             buckets=_STATUS_BUCKETS)
         self.started_pods_total = counter("kubelet_started_pods_total", "Sandboxes that were asked for")
+        self.started_user_namespaced_pods_total = counter(
+            "kubelet_started_user_namespaced_pods_total", "Pods with user namespaces that were started")
+        self.started_user_namespaced_pods_errors_total = counter(
+            "kubelet_started_user_namespaced_pods_errors_total", "Pods with user namespaces that failed to start")
         self.started_pods_errors_total = counter(
             "kubelet_started_pods_errors_total", "Sandboxes that could not be made")
         self.started_containers_total = counter(

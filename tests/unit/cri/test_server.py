@@ -137,3 +137,42 @@ def test_a_stale_socket_is_removed_and_nothing_else(directory: Path) -> None:
     with pytest.raises(OSError, match="is not a socket"):
         prepare_socket_path(path)
     assert path.read_text() == "a file"
+
+
+async def test_a_slow_machine_has_time_to_connect(directory: Path) -> None:
+    """An attempt to connect may last longer than the pause between attempts: the first call must not fail of it."""
+    world, front = Server(directory), directory / "f.sock"
+    await world.server.start()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def accept_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        behind = await asyncio.open_unix_connection(str(world.server.socket_path))
+        await asyncio.gather(relay(reader, behind[1]), relay(behind[0], writer))
+
+    async with await asyncio.start_unix_server(accept_late, front) as slow:
+        async with RuntimeClient(str(front), 20) as client:
+            assert (await client.Version(cri.VersionRequest())).runtime_name == "test"
+        await world.server.stop()
+        slow.close()
+
+
+async def test_a_runtime_that_is_away_is_found_soon_after_it_is_back(directory: Path) -> None:
+    world = Server(directory)
+    async with RuntimeClient(str(world.server.socket_path), 20) as client:
+        with pytest.raises(errors.UnavailableError):
+            await client.Version(cri.VersionRequest())
+        await world.server.start()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    assert (await client.Version(cri.VersionRequest())).runtime_name == "test"
+                    break
+                except errors.UnavailableError:
+                    await asyncio.sleep(0.05)
+    await world.server.stop()

@@ -219,8 +219,10 @@ class PodInMemory:
         starter = Starter(client, configs, killer, self.recorder, timeline, self.logs, directory / "containers")
         backoff = CrashBackoff(Backoff(10, 300), self.recorder, loop.time, loop.time)
         self.killer = killer
+        self.user_namespaces: list[str] = []
         self.executor = PodExecutor(
-            client, configs, configs, starter, killer, backoff, self.recorder, timeline, loop.time
+            client, configs, configs, starter, killer, backoff, self.recorder, timeline, loop.time,
+            on_user_namespace=lambda failed: self.user_namespaces.append("failed" if failed else "started"),
         )
         self.flags: dict[str, ProbeFlags] = {}
         self.history: list[PodStatus] = []

@@ -336,6 +336,37 @@ async def test_failures_are_told_in_the_words_that_people_know(tmp_path: Path) -
     }
 
 
+async def test_a_sandbox_that_cannot_be_made_is_tried_again_later_each_time(tmp_path: Path) -> None:
+    """Each failed try is news that wakes the worker: it must not try before its time."""
+    life = PodInMemory(pod(container("app"), host_users=False), tmp_path)
+    life.runtime.broken["RunPodSandbox"] = UnavailableError("no network", "RunPodSandbox")
+    clock, tries = asyncio.get_running_loop().time, list[float]()
+    began = clock()
+    for _ in range(7):
+        asked = len(life.runtime.calls)
+        _, outcome = await life.sync()
+        assert life.runtime.calls[asked:] == ["RunPodSandbox"]
+        tries.append(clock() - began)
+        for _ in range(3):
+            _, again = await life.sync()
+            assert (again.errors, again.retry_at) == (outcome.errors, outcome.retry_at)
+        assert life.runtime.calls[asked:] == ["RunPodSandbox"] and outcome.retry_at is not None
+        await asyncio.sleep(outcome.retry_at - clock())
+    assert tries == [0, 1, 3, 7, 15, 25, 35]
+    assert life.user_namespaces == ["failed"] * 7, "for the metrics, tries and not news count"
+    del life.runtime.broken["RunPodSandbox"]
+    await life.settle()
+    assert (life.states(), life.user_namespaces[7:]) == ({"app": "running"}, ["started"])
+    life.runtime.reboot()
+    life.runtime.broken["RunPodSandbox"] = UnavailableError("no network", "RunPodSandbox")
+    _, outcome = await life.sync()
+    assert outcome.retry_at is not None and outcome.retry_at - clock() == 1, "success forgives"
+
+
+async def test_a_pod_without_a_user_namespace_of_its_own_is_not_counted_as_one(tmp_path: Path) -> None:
+    assert (await started(pod(container("app")), tmp_path)).user_namespaces == []
+
+
 async def test_what_cannot_be_stopped_is_named(tmp_path: Path) -> None:
     life = await started(pod(container("app"), container("other")), tmp_path)
     for name in ("app", "other"):

@@ -164,3 +164,12 @@ def test_numbers(value, text):
 ])
 def test_image_sizes(size, bucket):
     assert image_size_bucket(size) == bucket
+
+
+def test_pods_with_user_namespaces_are_counted_by_tries_and_failures() -> None:
+    metrics = KubeletMetrics()
+    for failed in (False, True, False):
+        metrics.user_namespace(failed)
+    found = scraped(metrics.expose())
+    assert found["kubelet_started_user_namespaced_pods_total"][1][()] == 3
+    assert found["kubelet_started_user_namespaced_pods_errors_total"][1][()] == 1
