@@ -8,7 +8,7 @@ import resource
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from dockershim.cgroup_stats import CgroupStats, parse_flat, parse_number
+from cri.cgroup_stats import CgroupStats, parse_flat, parse_number
 from dockershim.metric_families import Samples
 
 _NANO, _MICRO, _HERTZ = 1_000_000_000, 1_000_000, 100

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from cri import cgroup_stats
 from cri.v1 import api_pb2 as cri
-from dockershim import cgroup_counters, cgroup_files, cgroup_stats, naming
+from dockershim import cgroup_counters, cgroup_files, naming
 from dockershim.image_fs import DiskUsage
 from dockershim.inventory import Inventory
 from dockershim.metric_families import FAMILIES, Samples, to_metrics

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cri import cgroup_stats
+from cri.cgroup_stats import CgroupStats, Pressure
 from cri.errors import NotFoundError
 from cri.v1 import api_pb2 as cri
-from dockershim import cgroup_files, cgroup_stats
-from dockershim.cgroup_stats import CgroupStats, Pressure
+from dockershim import cgroup_files
 from dockershim.image_fs import DiskUsage, Usage
 from dockershim.inventory import Inventory
 from dockershim.ports import EngineState

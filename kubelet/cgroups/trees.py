@@ -26,6 +26,10 @@ class CgroupTree(Protocol):
 
     def exists(self, path: str) -> bool: ...
 
+    def directories(self, path: str) -> dict[str, Path]:
+        """By controller; that of the unified hierarchy is under ""."""
+        ...
+
     def create(self, path: str, values: CgroupValues) -> None: ...
 
     def update(self, path: str, values: CgroupValues) -> None: ...
@@ -135,6 +139,9 @@ class CgroupV2:
     def _directory(self, path: str) -> Path:
         return self.mount / path.lstrip("/")
 
+    def directories(self, path: str) -> dict[str, Path]:
+        return {"": self._directory(path)}
+
     def exists(self, path: str) -> bool:
         return self._directory(path).is_dir()
 
@@ -188,6 +195,9 @@ class CgroupV1:
         real = {name: path.resolve() for name, path in hierarchies.items()}
         self._by_controller = {controller: path for name, path in real.items() for controller in name.split(",")}
         self._mounts = sorted(set(real.values()))
+
+    def directories(self, path: str) -> dict[str, Path]:
+        return {controller: mount / path.lstrip("/") for controller, mount in self._by_controller.items()}
 
     def _directories(self, path: str) -> list[Path]:
         return [mount / path.lstrip("/") for mount in self._mounts]

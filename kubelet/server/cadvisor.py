@@ -1,10 +1,12 @@
-"""/metrics/cadvisor: what the CRI's statistics know of the series that dashboards draw from there.
+"""/metrics/cadvisor: the machine, and what CRI's statistics know of the series that dashboards draw from there.
 
-Labels as upstream's: id (the cgroup, which the CRI does not tell: ""), name (the runtime's id), image, container (""
-for the whole pod), pod, namespace. Series that need cgroup files (throttling, fs reads, pressure) are not here.
+The statistics stand in for a runtime that has no metrics of pods (`crimetrics`). Labels as upstream's: id (the cgroup,
+which they do not tell: ""), name (the runtime's id), image, container ("" for the whole pod), pod, namespace. Series
+that need cgroup files (throttling, fs reads, pressure) are not among them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import psutil
 from prometheus_client.core import Metric
@@ -13,6 +15,7 @@ from prometheus_client.registry import Collector
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import containers_of
 from kubelet.api.types import Pod
+from kubelet.node.machine import MachineFacts
 from kubelet.server.stats import NANOSECONDS, newest_containers
 from pleg.state import CONTAINER_NAME_LABEL, POD_NAME_LABEL, POD_NAMESPACE_LABEL, POD_UID_LABEL
 
@@ -29,10 +32,53 @@ _NETWORK = (
 )
 
 
-class CadvisorMetrics(Collector):
-    """`stats` None: the runtime could not be asked; then only the machine is known."""
+class MachineMetrics(Collector):
+    """machine_* and cadvisor_version_info, with the names and labels of cAdvisor's metrics/prometheus_machine.go."""
 
-    def __init__(self, stats: Sequence[cri.PodSandboxStats] | None, pods: Sequence[Pod], now: float) -> None:
+    def __init__(self, machine: MachineFacts, *, failed: bool) -> None:
+        """`failed`: containers could not be asked for."""
+        self._machine, self._failed = machine, failed
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        machine = self._machine
+        labels = {"boot_id": machine.boot_id, "machine_id": machine.machine_id, "system_uuid": machine.system_uuid}
+        for name, text, value in (
+            ("machine_cpu_cores", "Logical CPUs", machine.cpus),
+            ("machine_cpu_physical_cores", "Physical CPU cores", psutil.cpu_count(logical=False) or machine.cpus),
+            ("machine_cpu_sockets", "Processor packages", sockets()),
+            ("machine_memory_bytes", "Memory of the machine", machine.memory),
+            ("machine_swap_bytes", "Swap of the machine", machine.swap),
+            ("machine_nvm_avg_power_budget_watts", "Power budget of memory that keeps its content", 0),
+        ):
+            yield _family(name, text, [(labels, value)])
+        yield _family("machine_nvm_capacity", "Memory that keeps its content, by mode", [
+            ({**labels, "mode": mode}, 0) for mode in ("app_direct_mode", "memory_mode")])
+        yield _family("machine_scrape_error", "1 when the runtime could not be asked", [({}, float(self._failed))])
+        yield _family("cadvisor_version_info", "Versions of the kernel and of the operating system", [({
+            "cadvisorRevision": "", "cadvisorVersion": "", "dockerVersion": "",
+            "kernelVersion": machine.kernel_version, "osVersion": machine.os_image}, 1)])
+
+
+def sockets(host: Path = Path("/")) -> int:
+    """Processor packages; 1 where the kernel does not tell."""
+    files = (host / "sys/devices/system/cpu").glob("cpu[0-9]*/topology/physical_package_id")
+    return len({file.read_text().strip() for file in files}) or 1
+
+
+def _family(name: str, text: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> Metric:
+    metric = Metric(name, text, "gauge")
+    for labels, value in samples:
+        metric.add_sample(name, dict(labels), value)
+    return metric
+
+
+class CadvisorMetrics(Collector):
+    """From CRI's statistics."""
+
+    def __init__(self, stats: Sequence[cri.PodSandboxStats], pods: Sequence[Pod], now: float) -> None:
         self._stats, self._now = stats, now
         self._images = {
             (pod.metadata.uid, container.name): container.image for pod in pods for _, container in containers_of(pod)
@@ -44,15 +90,9 @@ class CadvisorMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         self._families = {}
-        for stats in self._stats or ():
+        for stats in self._stats:
             self._add_pod(stats)
-        yield from self._families.values()
-        cores = psutil.cpu_count(logical=False)
-        yield _single("machine_cpu_cores", "Logical CPUs", psutil.cpu_count() or 1)
-        yield _single("machine_cpu_physical_cores", "Physical CPU cores", cores or psutil.cpu_count() or 1)
-        yield _single("machine_memory_bytes", "Memory of the machine", psutil.virtual_memory().total)
-        yield _single("machine_swap_bytes", "Swap of the machine", psutil.swap_memory().total)
-        yield _single("machine_scrape_error", "1 when the runtime could not be asked", float(self._stats is None))
+        return self._families.values()
 
     def _add_pod(self, stats: cri.PodSandboxStats) -> None:
         attributes, linux = stats.attributes, stats.linux
@@ -90,9 +130,3 @@ class CadvisorMetrics(Collector):
     ) -> None:
         metric = self._families.setdefault(name, Metric(name, text, kind))
         metric.add_sample(name, dict(labels), value, timestamp=timestamp_ns / NANOSECONDS if timestamp_ns else None)
-
-
-def _single(name: str, text: str, value: float) -> Metric:
-    metric = Metric(name, text, "gauge")
-    metric.add_sample(name, {}, value)
-    return metric

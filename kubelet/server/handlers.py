@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 from msgspec.structs import replace
+from prometheus_client.registry import Collector
 
 from cri.errors import CriError, InvalidArgumentError
 from cri.v1 import api_pb2 as cri
@@ -26,9 +27,11 @@ from kubelet.logs.stream import stream_log
 from kubelet.logs.watch import DirectoryWatcher
 from kubelet.logsetup import set_verbosity
 from kubelet.metrics import CONTENT_TYPE, KubeletMetrics, expose
+from kubelet.node.machine import MachineFacts, read_machine
 from kubelet.server import node_logs, profiles, zpages
-from kubelet.server.cadvisor import CadvisorMetrics
+from kubelet.server.cadvisor import CadvisorMetrics, MachineMetrics
 from kubelet.server.container_logs import NoLogError, container_to_read
+from kubelet.server.crimetrics import runtime_metrics
 from kubelet.server.health import HealthcheckMetrics, check_answer, healthz_answer
 from kubelet.server.node_log_query import InvalidQueryError, NodeLogQuery, check_query, parse_query, service_logs
 from kubelet.server.routes import ROUTES, Handler
@@ -81,6 +84,7 @@ class Handlers:
         self._streaming = streaming
         self._watcher = watcher or DirectoryWatcher()
         self._started = now()
+        self._machine: MachineFacts | None = None
         self._slis = HealthcheckMetrics(health.checks)
         self.by_name: dict[Handler, Answer] = {
             Handler.HEALTHZ: self.healthz, Handler.HEALTHZ_CHECK: self.healthz_check, Handler.PODS: self.pods,
@@ -154,14 +158,20 @@ class Handlers:
         return _scrape(expose(ResourceMetrics(summary)))
 
     async def metrics_cadvisor(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
-        stats: Sequence[cri.PodSandboxStats] | None = None
+        containers: Collector | None = None
         if self._runtime is not None:
             try:
-                answer = await self._runtime.ListPodSandboxStats(cri.ListPodSandboxStatsRequest())
-                stats = newest_sandboxes(answer.stats)
+                containers = await runtime_metrics(self._runtime) or await self._from_statistics(self._runtime)
             except CriError as error:
                 logger.warning("The usage of containers cannot be had error=%s", error)
-        return _scrape(expose(CadvisorMetrics(stats, self._node.pods(), self._now())))
+        if self._machine is None:
+            self._machine = await asyncio.to_thread(read_machine, self._settings.checkpoints.parent)
+        machine = MachineMetrics(self._machine, failed=containers is None)
+        return _scrape(expose(machine) if containers is None else expose(containers, machine))
+
+    async def _from_statistics(self, runtime: StatsRuntime) -> Collector:
+        answer = await runtime.ListPodSandboxStats(cri.ListPodSandboxStatsRequest())
+        return CadvisorMetrics(newest_sandboxes(answer.stats), self._node.pods(), self._now())
 
     async def metrics_slis(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
         return _scrape(expose(self._slis))

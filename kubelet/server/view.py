@@ -51,6 +51,14 @@ class StatsRuntime(Protocol):
         self, request: cri.ListPodSandboxStatsRequest, /
     ) -> cri.ListPodSandboxStatsResponse: ...
 
+    async def ListMetricDescriptors(
+        self, request: cri.ListMetricDescriptorsRequest, /
+    ) -> cri.ListMetricDescriptorsResponse: ...
+
+    async def ListPodSandboxMetrics(
+        self, request: cri.ListPodSandboxMetricsRequest, /
+    ) -> cri.ListPodSandboxMetricsResponse: ...
+
     async def ExecSync(self, request: cri.ExecSyncRequest, /) -> cri.ExecSyncResponse: ...
 
     async def CheckpointContainer(

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shim_in_memory import ShimInMemory
 
+from cri.cgroup_stats import CgroupStats, Pressure
 from cri.v1 import api_pb2 as cri
 from cri.v1 import api_pb2_grpc as cri_grpc
 from dockershim import cgroup_counters, cgroup_files
-from dockershim.cgroup_stats import CgroupStats, Pressure
 from dockershim.list_stream import batches
 from dockershim.metric_families import BASE_LABELS, FAMILIES, Samples, to_metrics
 from dockershim.pod_metrics import device_name

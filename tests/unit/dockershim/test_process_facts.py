@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cri.cgroup_stats import CgroupStats, Pressure, from_v1, from_v2
 from cri.v1 import api_pb2 as cri
 from dockershim import process_facts, records
-from dockershim.cgroup_stats import CgroupStats, Pressure, from_v1, from_v2
 from dockershim.engine import EngineClient
 from dockershim.image_cache import ImageCache
 from dockershim.image_fs import DiskUsage, walk

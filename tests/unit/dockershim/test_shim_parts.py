@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from fakes import MemoryLogs
 
-from cri import errors
+from cri import cgroup_stats, errors
 from cri.v1 import api_pb2 as cri
-from dockershim import cgroup_files, cgroup_stats, image_pull
+from dockershim import cgroup_files, image_pull
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
 from dockershim.engine import EngineClient
 from dockershim.event_hub import EventHub

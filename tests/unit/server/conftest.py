@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cri.errors import UnimplementedError
 from cri.v1 import api_pb2 as cri
 from kubelet.api.types import (
     Container,
@@ -91,6 +92,18 @@ class Runtime:
         self.commands: list[list[str]] = []
         self.checkpoints: list[cri.CheckpointContainerRequest] = []
         self.exit_code = 0
+        self.metrics: tuple[list[cri.MetricDescriptor], list[cri.PodSandboxMetrics]] | None = None
+
+    async def ListMetricDescriptors(self, request):
+        if self.failure is not None:
+            raise self.failure
+        if self.metrics is None:
+            raise UnimplementedError("unknown method ListMetricDescriptors")
+        return cri.ListMetricDescriptorsResponse(descriptors=self.metrics[0])
+
+    async def ListPodSandboxMetrics(self, request):
+        assert self.metrics is not None
+        return cri.ListPodSandboxMetricsResponse(pod_metrics=self.metrics[1])
 
     async def CheckpointContainer(self, request):
         if self.failure is not None:

@@ -1,4 +1,5 @@
-"""CPU and memory of one cgroup, v1 or v2: pure parsing of the kernel's files, and a reader.
+"""CPU and memory of one cgroup, v1 or v2: pure parsing of the kernel's files, and a reader. A runtime fills CRI's
+statistics with it, and the kubelet those of its node.
 
 Units: nanoseconds, bytes. The working set is usage less the file pages that nobody has used lately, as the kubelet's
 eviction takes it. Files: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst.
