@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:$(GO_CA
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run cluster cluster-down test test-failed test-unit test-node test-cluster lint types contracts generate \
-	generate-check fuzz bench shimbench builds budgets soak conformance critest host-run host-test clean
+	generate-check fuzz bench shimbench streambench builds budgets soak conformance critest host-run host-test clean
 
 help:
 	@echo "make run           run the example pods on this machine: engine, network, dockershim and kubelet by themselves"
@@ -18,6 +18,7 @@ help:
 	@echo "make cluster       a real control plane on this machine with this node in it; make cluster-down removes it"
 	@echo "make budgets       start-up time and memory of the agents, as SPEC.md promises them"
 	@echo "make bench         side by side with the upstream kubelet on containerd; writes SPEC.md"
+	@echo "make streambench   exec, logs, port-forward and cp beside the upstream kubelet on containerd; writes SPEC.md"
 	@echo "make shimbench     the dockershim's verbs, memory and logs beside the bare engine; writes SPEC.md"
 	@echo "make fuzz          what strangers can send, against parsers and server; FUZZ_SECONDS=60 or FUZZ_INPUTS=200000 for each target"
 	@echo "make conformance   upstream's node suite on this node; FOCUS='...' selects specs"
@@ -108,6 +109,9 @@ fuzz: $(FUZZER)
 
 shimbench: builds
 	@$(BIN)/python -m conformance.shimbench
+
+streambench: builds
+	@$(BIN)/python -m conformance.streambench
 
 soak: builds
 	@$(BIN)/python -m conformance.soak $(SOAK)

@@ -36,21 +36,24 @@ class WatchEvent:
     at: float
 
 
+def identity(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
+    """The server of a kubeconfig, and the TLS with which its user is known there."""
+    config = json.loads(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    tls = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+    with tempfile.NamedTemporaryFile() as chain:  # ssl reads client certificates from files only
+        chain.write(base64.b64decode(user["client-certificate-data"]))
+        chain.write(base64.b64decode(user["client-key-data"]))
+        chain.flush()
+        tls.load_cert_chain(chain.name)
+    return cluster["server"], tls
+
+
 class ApiClient:
     """Requests with the identity of a kubeconfig that has its certificates inside. An async context manager."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        config = json.loads(kubeconfig.read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self._server: str = cluster["server"]
-        self._tls = ssl.create_default_context(
-            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
-        )
-        with tempfile.NamedTemporaryFile() as chain:  # ssl reads client certificates from files only
-            chain.write(base64.b64decode(user["client-certificate-data"]))
-            chain.write(base64.b64decode(user["client-key-data"]))
-            chain.flush()
-            self._tls.load_cert_chain(chain.name)
+        self._server, self._tls = identity(kubeconfig)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
