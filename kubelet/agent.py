@@ -307,7 +307,10 @@ class Agent:
         self.ender = PodEnder(self.workers, self.recorder)
         self.eviction = EvictionManager(
             eviction_settings(self.options),
-            NodeMeter(self.clients.runtime, self.clients.images, self.root_dir, Path(config.pod_logs_dir)),
+            NodeMeter(
+                self.clients.runtime, self.clients.images, self.root_dir, Path(config.pod_logs_dir),
+                pods_cgroup=lambda: self.cgroups.pods_path,
+            ),
             self.collection, self.node_pods, self.ender, self.recorder, lambda: self.node.reference,
             on_pressure=self.node.wake, on_evicted=lambda signal: self.metrics.evictions.inc(eviction_signal=signal),
             believed=self._believed_conditions,

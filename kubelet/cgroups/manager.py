@@ -86,6 +86,11 @@ class PodCgroups:
         return self._root
 
     @property
+    def pods_path(self) -> str:
+        """Of all pods' cgroup, below a hierarchy; "" where pods have none."""
+        return self._path(self._root) if self._settings.per_qos else ""
+
+    @property
     def _tree(self) -> CgroupTree:
         if self._given_tree is None:
             self._given_tree = detect_tree()

@@ -2,7 +2,7 @@
 
     every 10 s ─▶ node conditions ─▶ pods over their own limits ─▶ thresholds ─▶ reclaim, look again ─▶ one pod
     a pod was evicted ─▶ wait until it is cleaned up, 30 s at most ─▶ look again at once
-    kernelMemcgNotification ─▶ memory alone is looked at every second in between, which works with either cgroup version
+    kernelMemcgNotification ─▶ in between, the kernel tells when memory runs short (kubelet.eviction.memory)
 
 Reclaim is judged by the thresholds that caused it: another that waits for its grace costs no pod its life.
 """
@@ -22,15 +22,16 @@ from kubelet.api.types import ObjectReference, Pod
 from kubelet.events import EventRecorder
 from kubelet.eviction import limits, messages
 from kubelet.eviction.ranking import Reclaim, rank, remedy
-from kubelet.eviction.signals import Layout, Observation, Observations, Signal
+from kubelet.eviction.signals import Layout, Observations
 from kubelet.eviction.thresholds import PressureState, Threshold, judge, met, on_layout
 from kubelet.eviction.usage import PodUsage
 from kubelet.node.conditions import Pressure
 from kubelet.podworkers import Verdict
+from kubelet.resources import MEMORY
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_SECONDS, MEMORY_SECONDS = 10.0, 1.0
+INTERVAL_SECONDS = 10.0
 CLEANUP_SECONDS = 30.0
 HARD_GRACE_SECONDS = 1
 WALK_COST_FACTOR = 20.0
@@ -45,8 +46,8 @@ class Meter(Protocol):
 
     async def observe(self) -> Observations: ...
 
-    async def memory(self) -> Observation:
-        """Of all signals memory.available alone, which costs next to nothing."""
+    async def until_short_of_memory(self, thresholds: Sequence[Threshold], seconds: float) -> None:
+        """Until one of these thresholds of memory is met, and so many seconds at most; costs next to nothing."""
 
     async def usages(self, pods: Iterable[Pod], *, one_by_one: bool = False) -> Mapping[str, PodUsage]: ...
 
@@ -145,18 +146,12 @@ class EvictionManager:
 
     async def _rest(self) -> None:
         """Until the next look; with an eye on memory if that is wanted."""
-        watched = [one for one in self._settings.thresholds if one.signal is Signal.MEMORY]
-        if not self._settings.watch_memory or not watched:
+        unmet = [one for one in self._settings.thresholds
+                 if one.signal.resource == MEMORY and one not in self._state.first_met]
+        if self._settings.watch_memory and unmet:
+            await self._meter.until_short_of_memory(unmet, INTERVAL_SECONDS)
+        else:
             await asyncio.sleep(INTERVAL_SECONDS)
-            return
-        for _ in range(round(INTERVAL_SECONDS / MEMORY_SECONDS)):
-            await asyncio.sleep(MEMORY_SECONDS)
-            try:
-                found = set(met(watched, {Signal.MEMORY: await self._meter.memory()}))
-            except OSError:
-                continue  # the next look says it
-            if found - self._state.first_met.keys():
-                return
 
     async def synchronize(self) -> Sequence[Pod]:
         """One pass; returns the pods that it evicted. Raises CriError, OSError."""

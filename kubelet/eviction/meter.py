@@ -8,7 +8,7 @@ thread. A walk follows no link and enters no other file system.
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,9 @@ from cri.v1 import api_pb2 as cri
 from kubelet import paths
 from kubelet.api.meta import pod_uid
 from kubelet.api.types import Pod, Volume
+from kubelet.eviction.memory import MemoryFiles, until_short
 from kubelet.eviction.signals import Layout, Observation, Observations, Signal
+from kubelet.eviction.thresholds import Threshold
 from kubelet.eviction.usage import ContainerUsage, Disk, PodUsage, is_ephemeral
 from kubelet.node.machine import read_max_pids
 from kubelet.volumes.plugins import CONFIG_MAP, EMPTY_DIR
@@ -53,9 +55,11 @@ class Disks:
 
 class NodeMeter:
     def __init__(
-        self, runtime: StatsRuntime, images: ImageFileSystems, root_dir: Path, pod_logs: Path, host: Path = Path("/")
+        self, runtime: StatsRuntime, images: ImageFileSystems, root_dir: Path, pod_logs: Path, host: Path = Path("/"),
+        pods_cgroup: Callable[[], str] = lambda: "",
     ) -> None:
-        """`host`: where /proc and /sys are found."""
+        """`host`: where /proc and /sys are found. `pods_cgroup`: the path of the cgroup of all pods, "" without one."""
+        self._pods_cgroup = pods_cgroup
         self._runtime, self._images, self._root, self._logs, self._host = runtime, images, root_dir, pod_logs, host
         self._disks: Disks | None = None
 
@@ -68,9 +72,12 @@ class NodeMeter:
         disks = await self._known_disks()
         return await asyncio.to_thread(self._observe, disks)
 
-    async def memory(self) -> Observation:
-        """Raises OSError."""
-        return await asyncio.to_thread(read_memory, self._host)
+    async def until_short_of_memory(self, thresholds: Sequence[Threshold], seconds: float) -> None:
+        """As soon as one of them is met, and after `seconds` in any case."""
+        await until_short(self._memory(), thresholds, seconds)
+
+    def _memory(self) -> MemoryFiles:
+        return MemoryFiles(self._host, self._pods_cgroup())
 
     async def _known_disks(self) -> Disks:
         """Where a runtime keeps images and containers does not change while it lives: asked once."""
@@ -82,7 +89,7 @@ class NodeMeter:
         return self._disks
 
     def _observe(self, disks: Disks) -> Observations:
-        seen: dict[Signal, Observation] = {Signal.MEMORY: read_memory(self._host)}
+        seen: dict[Signal, Observation] = dict(self._memory().observe())
         for directory, available, inodes in (
             (disks.node, Signal.NODE_FS, Signal.NODE_FS_INODES),
             (disks.images, Signal.IMAGE_FS, Signal.IMAGE_FS_INODES),
@@ -177,37 +184,6 @@ def measure(directory: Path) -> Disk:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
     return Disk(blocks * BLOCK_BYTES, inodes)
-
-
-def read_memory(host: Path = Path("/")) -> Observation:
-    """Capacity less the working set: memory in use that the kernel could not simply drop.
-
-    Of the node's own root cgroup. On v2 the machine's root has no figures of its own, /proc/meminfo tells them."""
-    info = _table(host / "proc/meminfo")
-    capacity = info["MemTotal"] * 1024
-    cgroups = host / "sys/fs/cgroup"
-    for usage, statistics, inactive in (
-        (cgroups / "memory/memory.usage_in_bytes", cgroups / "memory/memory.stat", "total_inactive_file"),
-        (cgroups / "memory.current", cgroups / "memory.stat", "inactive_file"),
-    ):
-        try:
-            used, droppable = int(usage.read_text()), _table(statistics).get(inactive, 0)
-            break
-        except OSError:
-            continue
-    else:
-        used = (info["MemTotal"] - info["MemFree"]) * 1024
-        droppable = info.get("Inactive(file)", 0) * 1024
-    return Observation(capacity, capacity - max(0, used - droppable))
-
-
-def _table(file: Path) -> dict[str, int]:
-    """`name value` or `name: value kB` lines."""
-    table = {}
-    for line in file.read_text().splitlines():
-        name, _, rest = line.replace(":", " ").partition(" ")
-        table[name] = int(rest.split()[0])
-    return table
 
 
 def read_pids(host: Path = Path("/")) -> Observation:

@@ -81,7 +81,8 @@ def effective_hard(config: KubeletConfiguration, *, given: bool) -> Mapping[str,
 
 
 def parse_thresholds(config: KubeletConfiguration, hard: Mapping[str, str]) -> tuple[Threshold, ...]:
-    """Of a configuration that has been validated, in the order in which they are acted upon."""
+    """Of a configuration that has been validated, in the order in which they are acted upon. What holds for the
+    machine's memory holds for what all pods together may use of it, too, where that is enforced."""
     found: list[Threshold] = []
     for source, soft in ((hard, False), (config.eviction_soft, True)):
         for name, text in source.items():
@@ -92,6 +93,9 @@ def parse_thresholds(config: KubeletConfiguration, hard: Mapping[str, str]) -> t
             found.append(Threshold(
                 Signal(name), Amount(text), grace, Amount(minimum) if minimum is not None else None, soft
             ))
+    if "pods" in config.enforce_node_allocatable:
+        found += [replace(one, signal=Signal.ALLOCATABLE_MEMORY) for one in found
+                  if one.signal is Signal.MEMORY and one.is_hard]
     return ordered(found)
 
 

@@ -78,8 +78,11 @@ def test_everything_of_the_configuration_ends_up_in_thresholds_in_order_of_urgen
     assert parse_thresholds(config, hard) == (
         Threshold(Signal.MEMORY, Amount("100Mi"), 0, Amount("0Mi")),
         Threshold(Signal.MEMORY, Amount("10%"), 90.0, Amount("0Mi"), soft=True),
+        Threshold(Signal.ALLOCATABLE_MEMORY, Amount("100Mi"), 0, Amount("0Mi")),
         Threshold(Signal.NODE_FS, Amount("10%"), 0, Amount("5%")),
     )
+    lax = replace_config(config, enforce_node_allocatable=("none",))
+    assert Signal.ALLOCATABLE_MEMORY not in {found.signal for found in parse_thresholds(lax, hard)}
 
 
 NODE = Threshold(Signal.NODE_FS, Amount("10%"))
