@@ -238,8 +238,8 @@ class Agent:
         )
         self.statuses = PodStatuses(
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
-            self._recursive_read_only, resize_conditions=self.allocations.conditions.of, actuated=self.actuated.get,
-            stop_signals=gates.enabled("ContainerStopSignals", config.feature_gates),
+            self._recursive_read_only, self.recorder, resize_conditions=self.allocations.conditions.of,
+            actuated=self.actuated.get, stop_signals=gates.enabled("ContainerStopSignals", config.feature_gates),
         )
 
     def _make_workers(self) -> None:

@@ -347,7 +347,7 @@ def _operator_server(agent: Agent) -> OperatorServer:
     rooms = OperatorRooms(
         agent.pods, agent.status_manager, agent.workers, agent.pleg.cache, agent.pod_sync.steps, agent.config,
         agent.local_events, agent.timeline, agent.volumes,
-        PullProgress(agent.clients.runtime, lambda: agent.images.under_way),
+        PullProgress(agent.clients.runtime, lambda: agent.images.under_way), agent.loop.room_wait,
     )
     view = AgentOperatorView(
         facts, rooms, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kubelet.allocation import PodResources
-from kubelet.api.meta import PodUID, pod_uid
+from kubelet.api.meta import PodUID, pod_reference, pod_uid
 from kubelet.api.types import Pod, PodCondition, PodStatus
-from kubelet.podstatus import ProbeFlags, StatusContext, StatusManager, generate_pod_status
+from kubelet.events import EventRecorder
+from kubelet.podstatus import ProbeFlags, StatusContext, StatusManager, family_mismatch, generate_pod_status
 from kubelet.podsync import Reasons
 from kubelet.podworkers import Verdict
 from kubelet.termination import TerminationMessages
@@ -29,14 +30,14 @@ class PodStatuses:
     def __init__(
         self, manager: StatusManager, flags: Callable[[PodUID], Mapping[str, Flags]],
         host_ips: Callable[[], tuple[str, ...]], runtime_name: Callable[[], str], timeline: Timeline,
-        recursive_read_only: Callable[[Pod], bool],
+        recursive_read_only: Callable[[Pod], bool], recorder: EventRecorder,
         resize_conditions: Callable[[PodUID], tuple[PodCondition, ...]] = lambda _: (),
         actuated: Callable[[PodUID], PodResources | None] = lambda _: None, stop_signals: bool = False,
     ) -> None:
         self._manager, self._flags, self._host_ips = manager, flags, host_ips
         self._runtime_name, self._timeline = runtime_name, timeline
         self._recursive_read_only, self._resize_conditions = recursive_read_only, resize_conditions
-        self._actuated, self._stop_signals = actuated, stop_signals
+        self._actuated, self._stop_signals, self._recorder = actuated, stop_signals, recorder
         self.messages = TerminationMessages()
 
     async def generate(
@@ -53,6 +54,8 @@ class PodStatuses:
             resize_conditions=self._resize_conditions(pod_uid(pod)), actuated=self._actuated(pod_uid(pod)),
             stop_signals=self._stop_signals,
         )
+        if mismatch := family_mismatch(pod.status.host_ip, context.host_ips):
+            self._recorder.event(pod_reference(pod), "Warning", "HostIPsIPFamilyMismatch", mismatch)
         return generate_pod_status(pod, runtime, self._manager.previous(pod), context)
 
     def set(self, pod: Pod, status: PodStatus) -> None:

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from kubelet.admission import Rejection
@@ -75,6 +76,14 @@ class Allocations(Protocol):
     def changed(self, pod: Pod) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RoomWait:
+    """A critical pod waits, since then (monotonic), for the end of the pods that give way to it."""
+
+    preemption: Preemption
+    since: float
+
+
 class SyncLoop:
     def __init__(
         self, config: PodConfig, pods: PodManager, workers: PodWorkers, runtime: RuntimeView,
@@ -90,10 +99,14 @@ class SyncLoop:
         self._allocations = allocations
         self._untidy = asyncio.Event()
         self._preemptions: asyncio.Queue[Preemption] = asyncio.Queue()
-        self._waiting_for_room: set[PodUID] = set()
+        self._waiting_for_room: dict[PodUID, RoomWait] = {}
         """Critical pods whose victims are ending; they count as active, so that nobody takes the room made for them."""
         self.last_turn = time.monotonic()
         """Monotonic time of the last message handled; the healthz check `syncloop` reads it."""
+
+    def room_wait(self, uid: PodUID) -> "RoomWait | None":
+        """What a critical pod that others end for waits for."""
+        return self._waiting_for_room.get(uid)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -147,7 +160,7 @@ class SyncLoop:
                 self._upkeep.reject(pod, answer)
                 return
             if answer is not None:
-                self._waiting_for_room.add(uid)
+                self._waiting_for_room[uid] = RoomWait(answer, time.monotonic())
                 self._preemptions.put_nowait(answer)
                 return
         self._admitted(pod)
@@ -174,7 +187,7 @@ class SyncLoop:
         pod = self._pods.get(uid)
         if uid in self._waiting_for_room and pod is not None:
             self._admitted(pod)
-        self._waiting_for_room.discard(uid)
+        self._waiting_for_room.pop(uid, None)
 
     def _changed(self, pod: Pod) -> None:
         self._put(pod)
@@ -182,7 +195,7 @@ class SyncLoop:
             self._mirror_changed(pod)
             return
         if pod.metadata.deletion_timestamp:
-            self._waiting_for_room.discard(pod_uid(pod))
+            self._waiting_for_room.pop(pod_uid(pod), None)
         elif pod_uid(pod) in self._waiting_for_room:
             return
         if not self._workers.termination_requested(pod_uid(pod)) and not pod.metadata.deletion_timestamp:
@@ -191,7 +204,7 @@ class SyncLoop:
 
     def _removed(self, pod: Pod) -> None:
         self._pods.remove(pod)
-        self._waiting_for_room.discard(pod_uid(pod))
+        self._waiting_for_room.pop(pod_uid(pod), None)
         self._untidy.set()
         if is_mirror(pod):
             self._mirror_changed(pod)

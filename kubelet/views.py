@@ -20,7 +20,16 @@ from kubelet.api.types import Node, Pod, PodStatus
 from kubelet.collection import Prospect
 from kubelet.config import KubeletConfiguration, KubeletFlags, effective_flags, to_plain
 from kubelet.events import LogEventRecorder
-from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, StepView, VolumeView, WorkerView
+from kubelet.explain import (
+    EventView,
+    ManifestProblem,
+    NodeHealth,
+    PullView,
+    RoomView,
+    StepView,
+    VolumeView,
+    WorkerView,
+)
 from kubelet.images.progress import PullProgress
 from kubelet.lastwords import log_paths
 from kubelet.operator.view import CollectedItem, CollectionView, NodeFacts
@@ -28,6 +37,7 @@ from kubelet.orphans import pod_from_runtime
 from kubelet.podmanager import PodManager
 from kubelet.podworkers import PodWorkers, WorkPhase
 from kubelet.sources import PodConfig
+from kubelet.syncloop import RoomWait
 from kubelet.timeline import Timeline
 from kubelet.version import KUBERNETES_VERSION, PODWRIGHT_VERSION
 from kubelet.volumes import VolumeManager
@@ -142,6 +152,7 @@ class OperatorRooms:
     timeline: Timeline
     volumes: VolumeManager
     progress: PullProgress
+    room_wait: Callable[[PodUID], RoomWait | None]
 
 
 class AgentOperatorView:
@@ -203,6 +214,18 @@ class AgentOperatorView:
             steps=tuple(StepView(span.stage, span.begin, span.detail) for span in self._rooms.timeline.under_way(uid)),
             volumes=tuple(_volume_view(wait) for wait in self._rooms.volumes.waits(PodUID(uid))),
         )
+
+    def room(self, uid: str) -> RoomView | None:
+        wait = self._rooms.room_wait(PodUID(uid))
+        if wait is None:
+            return None
+        since, left = unix_time(wait.since), []
+        assert since is not None  # noqa: S101 - it has begun
+        for victim in wait.preemption.victims:
+            worker = self._rooms.workers.view(pod_uid(victim))
+            if worker is not None and worker.work.phase is not WorkPhase.FINISHED:
+                left.append(f"{victim.metadata.namespace}/{victim.metadata.name}")
+        return RoomView(tuple(left), tuple(shortage.resource for shortage in wait.preemption.shortages), since)
 
     def log_paths(self, uid: str) -> Mapping[str, Path]:
         return log_paths(self._rooms.cache.get(PodUID(uid)))

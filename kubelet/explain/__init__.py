@@ -18,12 +18,13 @@ from kubelet.explain.facts import (
     ManifestProblem,
     NodeHealth,
     PullView,
+    RoomView,
     StepView,
     VolumeView,
     WorkerView,
 )
 
 __all__ = (
-    "EventView", "Explanation", "Finding", "ManifestProblem", "NodeHealth", "PullView", "StepView", "VolumeView",
-    "WorkerView", "explain",
+    "EventView", "Explanation", "Finding", "ManifestProblem", "NodeHealth", "PullView", "RoomView", "StepView",
+    "VolumeView", "WorkerView", "explain",
 )  # fmt: skip

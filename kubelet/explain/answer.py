@@ -13,6 +13,7 @@ from kubelet.explain.facts import (
     ManifestProblem,
     NodeHealth,
     PullView,
+    RoomView,
     WorkerView,
 )
 
@@ -31,12 +32,13 @@ def explain(
     health: NodeHealth | None = None,
     words: Mapping[str, str] | None = None,
     pulls: Mapping[str, PullView] | None = None,
+    room: RoomView | None = None,
 ) -> Explanation:
     """The answer for `pod`, whose `status` is the current one. `words`: each container's last ones, by its name;
-    `pulls`: by image name with a tag or digest."""
+    `pulls`: by image name with a tag or digest; `room`: of a critical pod that others end for."""
     recent = tuple(sorted((event for event in events if now - event.last_seen <= _RECENT_SECONDS),
                           key=lambda event: event.last_seen, reverse=True))
-    case = Case(pod, now, worker, recent, manifest_problems, health or NodeHealth(), words or {}, pulls or {})
+    case = Case(pod, now, worker, recent, manifest_problems, health or NodeHealth(), words or {}, pulls or {}, room)
     findings = tuple(_findings(case))
     first = next((finding for finding in findings if finding.waits_for), Finding(""))
     ready = case.is_true("Ready")
@@ -69,7 +71,7 @@ def _findings(case: Case) -> Iterator[Finding]:
     if case.is_leaving:
         yield from whole.of_termination(case)
         return
-    told = [*whole.of_volumes(case), *images.of_pulls(case), *containers.of_waiting(case)]
+    told = [*whole.of_room(case), *whole.of_volumes(case), *images.of_pulls(case), *containers.of_waiting(case)]
     yield from told
     yield from whole.of_worker(case, told)
     yield from containers.of_init_containers(case)

@@ -96,6 +96,16 @@ class NodeHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomView:
+    """What a critical pod waits for that the node has no room for yet. `victims`: `namespace/name` of the pods that
+    end for it and have not yet; `short_of`: resource names."""
+
+    victims: tuple[str, ...]
+    short_of: tuple[str, ...]
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that keeps the pod from being ready (or gone). `subject`: container name, or "" for the pod.
 
@@ -143,6 +153,7 @@ class Case:
     words: Mapping[str, str] = field(default_factory=dict)
     pulls: Mapping[str, PullView] = field(default_factory=dict)
     """What this node pulls now, by image name with a tag or digest."""
+    room: RoomView | None = None
 
     def event(self, *reasons: str, container: str = "", beginning: str = "") -> EventView | None:
         """The newest event of one of `reasons` (about `container`, and with a text that begins so, if given)."""

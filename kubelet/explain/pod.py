@@ -50,6 +50,22 @@ def of_rejection(case: Case) -> Iterator[Finding]:
                       last_error=status.message, advice=what_to_do)
 
 
+def of_room(case: Case) -> Iterator[Finding]:
+    """A critical pod is admitted once the pods that give way to it have ended."""
+    if (room := case.room) is None:
+        return
+    names, number = ", ".join(room.victims), len(room.victims)
+    waits_for = "room on the node: " + (
+        f"{names} ends for it" if number == 1 else f"{number} pods end for it ({names})" if number else
+        "it is admitted now"
+    )
+    slow = case.now - room.since > _SLOW_SECONDS
+    yield Finding(
+        waits_for, reason="Preempting", since=room.since, last_error=f"short of {', '.join(room.short_of)}",
+        advice="ask what holds the pods up that end: `podwright explain`" if slow else "",
+    )
+
+
 def of_termination(case: Case) -> Iterator[Finding]:
     pod, worker = case.pod, case.worker
     deleted_at = unix(pod.metadata.deletion_timestamp)

@@ -50,6 +50,7 @@ def explanation(view: OperatorView, pod: Pod, now: float, words: Mapping[str, st
     return explain(
         pod, now=now, worker=view.worker(pod.metadata.uid), events=view.events(pod.metadata.uid),
         manifest_problems=view.manifest_problems(), health=view.node().health, pulls=view.pulls(), words=words,
+        room=view.room(pod.metadata.uid),
     )
 
 

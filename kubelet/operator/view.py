@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kubelet.api.types import Pod
-from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, RoomView, WorkerView
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,10 @@ class OperatorView(Protocol):
         ...
 
     def worker(self, uid: str) -> WorkerView | None: ...
+
+    def room(self, uid: str) -> RoomView | None:
+        """Of a critical pod that others end for."""
+        ...
 
     def events(self, uid: str) -> Sequence[EventView]: ...
 

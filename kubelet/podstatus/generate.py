@@ -57,6 +57,16 @@ def generate_pod_status(
     return conditions.with_transition_times(status, previous, context.now)
 
 
+def family_mismatch(reported: str, host_ips: Sequence[str]) -> str:
+    """What to tell where a pod's status has a host IP of another family than the node's; empty where it has not."""
+    if not reported or not host_ips or _version(reported) == _version(host_ips[0]):
+        return ""
+    return (
+        f"Kubelet detected an IPv{_version(reported)} node IP ({reported}), but the cloud provider selected an "
+        f"IPv{_version(host_ips[0])} node IP ({host_ips[0]}); pass an explicit `--node-ip` to kubelet to fix this."
+    )
+
+
 def rejected_status(pod: Pod, reason: str, message: str, now: float) -> PodStatus:
     """The status of a pod that the node does not take: it never ran, and never will."""
     status = PodStatus(

@@ -1,10 +1,14 @@
 """What the node does to pods for its own sake: critical pods get room, pods that use too much are evicted."""
 
-from kube import WAIT, Kube, condition, is_ready, phase, pod, shell
+import asyncio
+
+from kube import TIMEOUT_SECONDS, WAIT, Kube, condition, is_ready, phase, pod, shell
 
 from conformance.apiclient import Json
+from kubelet.operator.client import AskError, ask
 
 CRITICAL = "system-node-critical"
+STUBBORN = "trap '' TERM; while :; do sleep 1; done"
 
 
 def asking(cpu_milli: int) -> Json:
@@ -32,10 +36,25 @@ def _milli(quantity: str) -> int:
     return int(quantity[:-1]) if quantity.endswith("m") else int(quantity) * 1000
 
 
+async def _until_explained(kube: Kube, name: str, summary: str) -> None:
+    socket, told = str(kube.cluster.node.path("/var/lib/kubelet/podwright.sock")), ""
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while told != summary:
+                try:
+                    told = (await asyncio.to_thread(ask, socket, "explain", f"{kube.namespace}/{name}"))["summary"]
+                except AskError as error:
+                    told = str(error)  # the node has not heard of the pod yet
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{name} is explained by {told!r}, not by {summary!r}") from None
+
+
 async def test_a_critical_pod_takes_the_place_of_a_lesser_one(kube: Kube) -> None:
     free = await _free_cpu_milli(kube)
     await kube.apply(
-        bound(kube, pod("victim", shell("main", WAIT, **asking(free - 100)))),
+        bound(kube, pod("victim", shell("main", STUBBORN, **asking(free - 100)),
+                        terminationGracePeriodSeconds=4)),
         bound(kube, pod("bystander", shell("main", WAIT))),
     )
     await kube.until_pod("victim", is_ready)
@@ -44,6 +63,7 @@ async def test_a_critical_pod_takes_the_place_of_a_lesser_one(kube: Kube) -> Non
     rejected = await kube.until_pod("plain", lambda p: phase(p) == "Failed")
     assert rejected["status"]["reason"] == "OutOfcpu"
     await kube.apply(bound(kube, pod("critical", shell("main", WAIT, **asking(200)), priorityClassName=CRITICAL)))
+    await _until_explained(kube, "critical", f"the pod waits for room on the node: {kube.namespace}/victim ends for it")
     ended = await kube.until_pod("victim", lambda p: phase(p) == "Failed")
     await kube.until_pod("critical", is_ready)
     assert (ended["status"]["reason"], ended["status"]["message"]) == (

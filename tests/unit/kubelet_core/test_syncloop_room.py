@@ -128,8 +128,12 @@ async def test_it_starts_in_its_newest_version_once_there_is_room():
         bench.tell(PodOp.ADD, make("other"))
         assert await bench.next() == ("other", {})  # the loop goes on meanwhile
         assert not bench.workers.knows("critical")
+        wait = bench.loop.room_wait("critical")
+        assert wait is not None and [pod.metadata.name for pod in wait.preemption.victims] == ["victim"]
+        assert bench.loop.room_wait("other") is None
         bench.house.room.set()
         assert await bench.next() == ("critical", {"new": "yes"})
+        assert bench.loop.room_wait("critical") is None
 
 
 @pytest.mark.parametrize("op", [PodOp.REMOVE, PodOp.DELETE])

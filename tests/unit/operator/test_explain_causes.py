@@ -18,7 +18,7 @@ from kubelet.api.types import (
     PodSpec,
     PodStatus,
 )
-from kubelet.explain import EventView, NodeHealth, PullView, StepView, WorkerView, explain
+from kubelet.explain import EventView, NodeHealth, PullView, RoomView, StepView, WorkerView, explain
 from kubelet.explain.advice import BY_REASON, advice, crash_advice
 from kubelet.timeline import Stage
 
@@ -150,3 +150,18 @@ def test_a_pod_that_has_ended_waits_for_the_api_server_to_hear_of_it() -> None:
     answer = explain(pod(running(ready=False), deleted=stamp(60)), now=NOW, worker=worker, health=health)
     assert answer.waits_for == "the API server, to report that it has ended"
     assert (answer.since, answer.last_error) == (NOW - 50, "refused")
+
+
+@pytest.mark.parametrize(("victims", "age", "waits_for", "advised"), [
+    (("ns/low",), 3, "room on the node: ns/low ends for it", False),
+    (("ns/low", "x/lower"), 60, "room on the node: 2 pods end for it (ns/low, x/lower)", True),
+    ((), 60, "room on the node: it is admitted now", True),
+])
+def test_a_critical_pod_waits_for_those_that_give_way_to_it(
+    victims: tuple[str, ...], age: float, waits_for: str, advised: bool
+) -> None:
+    room = RoomView(victims, ("cpu", "memory"), NOW - age)
+    told = explain(pod(), now=NOW, room=room)
+    assert (told.waits_for, told.since, told.last_error) == (waits_for, NOW - age, "short of cpu, memory")
+    assert bool(told.advice) is advised
+    assert told.findings[0].reason == "Preempting"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from kubelet.api.types import Container, ContainerStatus, ObjectMeta, Pod, PodCondition, PodSpec, PodStatus
-from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, WorkerView
+from kubelet.explain import EventView, ManifestProblem, NodeHealth, PullView, RoomView, WorkerView
 from kubelet.operator import __main__ as cli
 from kubelet.operator.answers import AmbiguousPodError, UnknownPodError, find_pod
 from kubelet.operator.client import AskError, ask
@@ -83,6 +83,9 @@ class View:
 
     def events(self, uid: str) -> Sequence[EventView]:
         return [EventView("Warning", "FailedMount", "no such configmap", NOW - 2, 3)] if uid == "u2" else []
+
+    def room(self, uid: str) -> RoomView | None:
+        return None
 
     def log_paths(self, uid: str) -> Mapping[str, Path]:
         return {}

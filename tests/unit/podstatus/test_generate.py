@@ -22,7 +22,7 @@ from podstatus_builders import (
 
 from kubelet.api import codec
 from kubelet.api.types import HostIP, PodCondition, PodIP, PodStatus, ResourceRequirements
-from kubelet.podstatus import ProbeFlags, rejected_status
+from kubelet.podstatus import ProbeFlags, family_mismatch, rejected_status
 from kubelet.podstatus.conditions import OWNED, find, is_terminal
 from kubelet.podworkers import Verdict
 
@@ -220,3 +220,16 @@ def test_generation_is_idempotent_once_settled(of, seen, context):
     third = generate(of, seen, second, **context)
     assert third.phase == second.phase
     assert [found.state for found in third.container_statuses] == [found.state for found in second.container_statuses]
+
+
+@pytest.mark.parametrize(("reported", "host_ips", "text"), [
+    ("", ("192.0.2.1",), ""), ("192.0.2.9", (), ""), ("192.0.2.9", ("192.0.2.1", "2001:db8::1"), ""),
+    ("2001:db8::9", ("192.0.2.1", "2001:db8::1"),
+     "Kubelet detected an IPv6 node IP (2001:db8::9), but the cloud provider selected an IPv4 node IP (192.0.2.1); "
+     "pass an explicit `--node-ip` to kubelet to fix this."),
+    ("192.0.2.9", ("2001:db8::1",),
+     "Kubelet detected an IPv4 node IP (192.0.2.9), but the cloud provider selected an IPv6 node IP (2001:db8::1); "
+     "pass an explicit `--node-ip` to kubelet to fix this."),
+])
+def test_a_node_whose_address_family_has_changed_says_so(reported, host_ips, text):
+    assert family_mismatch(reported, host_ips) == text
