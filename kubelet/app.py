@@ -335,6 +335,7 @@ async def _server(agent: Agent) -> KubeletServer:
             node=AgentView(agent.pods, agent.status_manager, agent.pleg.cache, agent.clients.runtime),
             health=HealthChecks(lambda: health_checks(agent)), shown=SettingsView(options.config, options.flags),
             metrics=agent.metrics, runtime=agent.clients.runtime, images=agent.clients.images, api=agent.clients.api,
+            pods_cgroup=lambda: agent.cgroups.pods_path,
         )
     except (TLSError, OSError) as error:
         raise AgentError(str(error)) from None

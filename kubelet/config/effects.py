@@ -33,7 +33,7 @@ WITHOUT_EFFECT = {
     "streamingConnectionIdleTimeout": _UPSTREAM,
     "topologyManagerPolicy": _NOT_HERE, "topologyManagerPolicyOptions": _NOT_HERE, "topologyManagerScope": _NOT_HERE,
     "tracing": _NOT_HERE, "tracing.endpoint": _NOT_HERE, "tracing.samplingRatePerMillion": _NOT_HERE,
-    "volumePluginDir": "there are no FlexVolumes here", "volumeStatsAggPeriod": _NOT_HERE,
+    "volumePluginDir": "there are no FlexVolumes here",
 }
 """Configuration fields by path; a field that holds a map or a list stands for all of it."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,8 @@ from kubelet.metrics import KubeletMetrics
 from kubelet.server.authentication import Authenticator, ReviewClient
 from kubelet.server.authorization import AlwaysAllow, AlwaysDeny, Authorizer, SubjectAccessReviews
 from kubelet.server.handlers import Handlers
+from kubelet.server.nodestats import NodeUsage
+from kubelet.server.podstorage import PodStorage
 from kubelet.server.selfsigned import ensure_self_signed_apart
 from kubelet.server.server import KubeletServer
 from kubelet.server.settings import AUTHORIZATION_ALWAYS_ALLOW, ServerSettings, TLSSettings
@@ -96,15 +98,20 @@ def make_authorizer(config: KubeletConfiguration, client: ReviewClient | None) -
 async def make_server(
     config: KubeletConfiguration, flags: KubeletFlags, *, node_name: str, hostname: str, addresses: Sequence[str],
     node: NodeView, health: HealthView, shown: ConfigView, metrics: KubeletMetrics, runtime: ServerRuntime,
-    images: StatsImages, api: ReviewClient | None,
+    images: StatsImages, api: ReviewClient | None, pods_cgroup: Callable[[], str] = lambda: "",
 ) -> KubeletServer:
-    """Everything of the servers, ready to `run`. Raises TLSError and OSError: one clear line for the operator."""
+    """Everything of the servers, ready to `run`. Raises TLSError and OSError: one clear line for the operator.
+
+    `pods_cgroup` is asked when it is needed: its driver is known only once the runtime has told it."""
     settings = server_settings(config, node_name, Path(flags.root_dir))
     tls = None
     if config.enable_server:
         files = await asyncio.to_thread(tls_settings, config, flags, hostname, addresses)
         tls = await asyncio.to_thread(ReloadingContext, files)
-    stats = StatsProvider(node_name, runtime, images, Path(flags.root_dir), node.pods)
+    stats = StatsProvider(
+        node_name, runtime, images, Path(flags.root_dir), node.pods, usage=NodeUsage(pods_cgroup),
+        storage=PodStorage(Path(flags.root_dir), Path(config.pod_logs_dir), float(config.volume_stats_agg_period)))
+    await asyncio.to_thread(stats.begin)
     handlers = Handlers(settings, node, health, shown, metrics, stats, runtime, streaming=StreamingProxy(runtime))
     return KubeletServer(
         settings, handlers, make_authenticator(config, api), make_authorizer(config, api), metrics, tls

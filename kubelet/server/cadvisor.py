@@ -16,7 +16,8 @@ from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import containers_of
 from kubelet.api.types import Pod
 from kubelet.node.machine import MachineFacts
-from kubelet.server.stats import NANOSECONDS, newest_containers
+from kubelet.server.stats import newest_containers
+from kubelet.server.statsjson import NANOSECONDS
 from pleg.state import CONTAINER_NAME_LABEL, POD_NAME_LABEL, POD_NAMESPACE_LABEL, POD_UID_LABEL
 
 _MEMORY = (

@@ -34,9 +34,10 @@ from kubelet.server.container_logs import NoLogError, container_to_read
 from kubelet.server.crimetrics import runtime_metrics
 from kubelet.server.health import HealthcheckMetrics, check_answer, healthz_answer
 from kubelet.server.node_log_query import InvalidQueryError, NodeLogQuery, check_query, parse_query, service_logs
+from kubelet.server.resourcemetrics import ResourceMetrics
 from kubelet.server.routes import ROUTES, Handler
 from kubelet.server.settings import ServerSettings
-from kubelet.server.stats import ResourceMetrics, StatsProvider, newest_sandboxes
+from kubelet.server.stats import StatsProvider, newest_sandboxes
 from kubelet.server.streaming import StreamingProxy, forwarded_ports, remote_options
 from kubelet.server.view import ConfigView, HealthView, NodeView, StatsRuntime
 

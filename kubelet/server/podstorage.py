@@ -1,0 +1,109 @@
+"""What pods have on the node's disks: volumes, container logs, and what else lies in their directories.
+
+Trees are walked when somebody asks, in a thread, and what was found is told again for volumeStatsAggPeriod: walking
+them is the expensive part of a summary. A negative period switches it off. Of a volume that is a file system of its
+own, that file system's figures count; of one on the node's disk, what its tree takes.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubelet import paths
+from kubelet.api.meta import pod_uid
+from kubelet.api.types import Pod, Volume
+from kubelet.eviction.meter import measure
+from kubelet.eviction.usage import Disk, is_ephemeral
+from kubelet.server.statsjson import Json, precise_time
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeUsage:
+    """`claim` is the name of the PersistentVolumeClaim, "" for none; `fs` is an FsStats."""
+
+    name: str
+    claim: str
+    ephemeral: bool
+    fs: Json
+
+
+@dataclass(frozen=True, slots=True)
+class PodDisk:
+    volumes: tuple[VolumeUsage, ...] = ()
+    logs: Mapping[str, Disk] = field(default_factory=dict)
+    """Of containers that have any."""
+    hosts_file: Disk = field(default_factory=Disk)
+
+
+class PodStorage:
+    def __init__(
+        self, root_dir: Path, pod_logs: Path, period_seconds: float = 60.0, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._root, self._logs, self._period, self._now = root_dir, pod_logs, period_seconds, now
+        self._known: dict[str, tuple[float, PodDisk]] = {}
+        self._lock = asyncio.Lock()
+
+    async def of(self, pods: Iterable[Pod]) -> Mapping[str, PodDisk]:
+        """By UID; empty when it is switched off."""
+        if self._period < 0:
+            return {}
+        async with self._lock:
+            current = {pod_uid(pod): pod for pod in pods}
+            self._known = {uid: found for uid, found in self._known.items() if uid in current}
+            for uid, pod in current.items():
+                known = self._known.get(uid)
+                if known is None or self._now() - known[0] >= self._period:
+                    self._known[uid] = self._now(), await asyncio.to_thread(self._measure, pod)
+            return {uid: disk for uid, (_, disk) in self._known.items()}
+
+    def known(self) -> Mapping[str, PodDisk]:
+        """What was found last, without another look."""
+        return {uid: disk for uid, (_, disk) in self._known.items()}
+
+    def _measure(self, pod: Pod) -> PodDisk:
+        stamp, logs = precise_time(int(self._now() * 1e9)), paths.pod_log_dir(self._logs, pod)
+        hosts = paths.pod_dir(self._root, pod_uid(pod)) / "etc-hosts"
+        names = [container.name for container in (*pod.spec.init_containers, *pod.spec.containers)]
+        return PodDisk(
+            volumes=tuple(_volume(volume, pod, directory, stamp) for volume, directory in self._mounted(pod)),
+            logs={name: measure(logs / name) for name in names if (logs / name).is_dir()},
+            hosts_file=Disk(_blocks(hosts), 1) if hosts.is_file() else Disk(),
+        )
+
+    def _mounted(self, pod: Pod) -> Iterator[tuple[Volume, Path]]:
+        """Volumes that have a directory of their pod: those of the host itself have none, and are not told of."""
+        volumes = {volume.name: volume for volume in pod.spec.volumes}
+        for directory in sorted(paths.volumes_dir(self._root, pod_uid(pod)).glob("*/*")):
+            if (volume := volumes.get(directory.name)) is not None:
+                yield volume, directory
+
+
+def _volume(volume: Volume, pod: Pod, directory: Path, stamp: str) -> VolumeUsage:
+    claim = volume.persistent_volume_claim.claim_name if volume.persistent_volume_claim else (
+        f"{pod.metadata.name}-{volume.name}" if volume.ephemeral else "")
+    fs = filesystem(directory, stamp)
+    if not os.path.ismount(directory):
+        used = measure(directory)
+        fs |= {"usedBytes": used.bytes, "inodesUsed": used.inodes}
+    return VolumeUsage(volume.name, claim, is_ephemeral(volume), fs)
+
+
+def _blocks(file: Path) -> int:
+    return file.stat().st_blocks * 512
+
+
+def filesystem(path: Path, stamp: str) -> Json:
+    """One statvfs: local file systems only, so it does not block for long."""
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return {"time": stamp}
+    return {
+        "time": stamp, "availableBytes": found.f_bavail * found.f_frsize,
+        "capacityBytes": found.f_blocks * found.f_frsize,
+        "usedBytes": (found.f_blocks - found.f_bfree) * found.f_frsize,
+        "inodesFree": found.f_ffree, "inodes": found.f_files, "inodesUsed": found.f_files - found.f_ffree,
+    }
