@@ -105,6 +105,7 @@ class ContainerCollector:
             Container(
                 one.id, one.metadata.name, one.labels[POD_UID_LABEL], one.pod_sandbox_id, one.created_at / 1e9,
                 running=one.state == cri.CONTAINER_RUNNING, unknown=one.state == cri.CONTAINER_UNKNOWN,
+                unstarted=one.state == cri.CONTAINER_CREATED,
             )
             for one in listed.containers if POD_UID_LABEL in one.labels
         ]

@@ -1,10 +1,12 @@
 """Which dead containers and sandboxes may go: pure.
 
-Of each (pod, container name) the newest dead ones stay, one by default, for `kubectl logs --previous` and restart
-counts. A sandbox goes when it is not ready, holds no container any more, and is not the newest of a pod that still
-exists.
+Of each (pod, container name) the newest dead ones stay, one by default, for `kubectl logs --previous`, restart counts
+and the status' lastState. One that is created and not started yet has not died: it takes no dead one's place, and goes
+only when a newer one of its name has taken its own. A sandbox goes when it is not ready, holds no container any more,
+and is not the newest of a pod that still exists.
 
-Source: pkg/kubelet/kuberuntime/kuberuntime_gc.go, pkg/kubelet/pod_container_deletor.go.
+Source: pkg/kubelet/kuberuntime/kuberuntime_gc.go, pkg/kubelet/pod_container_deletor.go. Different from the first: there
+the successor of a container that has just ended counts as the newest dead one until it is started.
 """
 
 from collections import defaultdict
@@ -16,7 +18,8 @@ from nodegc.plan import Decision, Kind, Plan
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`created_at`: Unix seconds. `unknown`: the runtime does not know its state, so it may run."""
+    """`created_at`: Unix seconds. `unknown`: the runtime does not know its state, so it may run. `unstarted`: created,
+    and perhaps about to be started."""
 
     id: str
     name: str
@@ -25,6 +28,7 @@ class Container:
     created_at: float
     running: bool
     unknown: bool = False
+    unstarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ def plan_containers(
     """`also_ended_pods`: nothing of pods that have ended is kept either (eviction wants space)."""
     decisions: dict[str, Decision] = {}
     units: dict[tuple[str, str], list[Container]] = defaultdict(list)
+    containers = tuple(containers)
+    newest = {(one.pod_uid, one.name): one.id for one in reversed(_newest_first(containers))}
     for container in containers:
         if container.running:
             decisions[container.id] = _keep(container, "it is running")
@@ -74,14 +80,19 @@ def plan_containers(
             fates.content_removable(uid) or (also_ended_pods and fates.runtime_removable(uid))
         )
         allowed = 0 if gone else policy.keep_per_container
-        for rank, container in enumerate(_newest_first(unit)):
+        unstarted = [container for container in unit if container.unstarted and not gone]
+        for container in unstarted:
+            is_next = newest[container.pod_uid, container.name] == container.id
+            decisions[container.id] = _keep(container, "created, and not started yet") if is_next \
+                else _remove(container, "never started, and there is a newer one of its name")
+        for rank, container in enumerate(_newest_first(one for one in unit if one not in unstarted)):
             if gone:
                 decisions[container.id] = _remove(container, "its pod is gone")
             elif 0 <= allowed <= rank:
                 decisions[container.id] = _remove(container, f"dead, and not among the newest {allowed} of its name")
             else:
                 decisions[container.id] = _keep(container, "newest dead container of its name")
-    kept = [one for unit in units.values() for one in unit if not decisions[one.id].remove]
+    kept = [one for unit in units.values() for one in unit if not one.unstarted and not decisions[one.id].remove]
     for container in _beyond_total(kept, policy.keep_in_all):
         decisions[container.id] = _remove(container, f"more than {policy.keep_in_all} dead containers on the node")
     return tuple(decisions.values())
@@ -138,7 +149,8 @@ def plan_after_death(containers: Sequence[Container], died: str, keep: int, *, k
     name = next((container.name for container in containers if container.id == died), None)
     units: dict[str, list[Container]] = defaultdict(list)
     for container in containers:
-        if not container.running and not container.unknown and (keep_none or container.name == name):
+        is_dead = not (container.running or container.unknown or (container.unstarted and not keep_none))
+        if is_dead and (keep_none or container.name == name):
             units[container.name].append(container)
     allowed = 0 if keep_none else keep
     return tuple(

@@ -66,10 +66,6 @@ def _running_unready(seen: Json) -> bool:
     return phase(seen) == "Running" and not is_ready(seen)
 
 
-def _has_ended_before(seen: Json) -> bool:
-    return "terminated" in container_status(seen).get("lastState", {})
-
-
 def _case_table() -> dict[str, Case]:
     limits = {"limits": {"cpu": "200m", "memory": "32Mi"}, "requests": {"cpu": "10m"}}
     passing = {"exec": {"command": ["true"]}, **QUICK}
@@ -109,7 +105,7 @@ def _case_table() -> dict[str, Case]:
              _failed, "Failed"),
         Case(pod("unready", web(readinessProbe=fails)), _running_unready, "Unhealthy"),
         Case(pod("ill", shell("main", WAIT, livenessProbe={**failing, "initialDelaySeconds": 1})),
-             lambda p: restarts(p) == 1 and phase(p) == "Running" and _has_ended_before(p), "Killing", stable=False),
+             lambda p: restarts(p) == 1 and phase(p) == "Running", "Killing", stable=False),
         Case(pod("slow", shell("main", WAIT, startupProbe={**failing, "failureThreshold": 100})), _running_unready,
              "Unhealthy"),
         Case(pod("hook", shell("main", WAIT, lifecycle=hook), restartPolicy="Never"), _succeeded,

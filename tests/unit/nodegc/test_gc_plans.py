@@ -163,8 +163,8 @@ def test_the_disk() -> None:
 
 
 def dead(container_id: str, name: str = "c", uid: str = "p", created: float = 1.0, **rest: bool) -> Container:
-    running, unknown = rest.get("running", False), rest.get("unknown", False)
-    return Container(container_id, name, uid, f"s-{uid}", created, running, unknown)
+    running, unknown, unstarted = (rest.get(state, False) for state in ("running", "unknown", "unstarted"))
+    return Container(container_id, name, uid, f"s-{uid}", created, running, unknown, unstarted)
 
 
 def test_the_newest_dead_container_of_each_name_stays() -> None:
@@ -176,6 +176,25 @@ def test_the_newest_dead_container_of_each_name_stays() -> None:
         "1": "dead, and not among the newest 1 of its name", "2": "dead, and not among the newest 1 of its name",
         "3": "newest dead container of its name", "x": "newest dead container of its name", "r": "it is running",
     }
+
+
+@pytest.mark.parametrize(("others", "fate", "expected"), [
+    # Its successor is made and not started: how it ended has to be told, and read in its log, all the same.
+    ([dead("next", created=2, unstarted=True)], fates(), ""),
+    ([dead("next", created=2, unstarted=True), dead("next too", created=3, unstarted=True)], fates(), "next"),
+    ([dead("failed", created=2, unstarted=True), dead("next", created=3, running=True)], fates(), "failed"),
+    ([dead("failed", created=0.5, unstarted=True)], fates(), "failed"),
+    ([dead("next", created=2, unstarted=True)], fates(gone="p"), "ended next"),
+])
+def test_what_was_never_started_takes_no_dead_ones_place(
+    others: list[Container], fate: PodFates, expected: str
+) -> None:
+    containers = [dead("ended", created=1), *others]
+    assert sorted(removed(plan_containers(containers, ContainerPolicy(), fate, NOW))) == expected.split()
+    if fate.content_removable("p"):
+        return
+    assert removed(plan_after_death(containers, "ended", keep=1)) == []
+    assert removed(plan_containers(containers, ContainerPolicy(keep_in_all=1), fate, NOW)) == expected.split()
 
 
 @pytest.mark.parametrize(("policy", "fate", "ended", "expected"), [
