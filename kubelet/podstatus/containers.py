@@ -4,7 +4,7 @@ For each container of the spec, in this order:
   1. the default: waiting (ContainerCreating, or PodInitializing in a pod with init containers), or what was already
      known to have terminated;
   2. gone from the runtime although it ran: its end is unknown, which is said with exit code 137;
-  3. the newest container of that name gives `state`, the one before it `lastState`;
+  3. the newest container of that name gives `state`, the one before it `lastState`, or else what was said of it;
   4. cannot be started now: waiting, with the executor's reason; how it last ended moves to `lastState`;
   5. probes decide `started` and `ready`.
 
@@ -46,6 +46,10 @@ UNKNOWN_EXIT_CODE = 137
 REMOVED_MESSAGE = "The container is removed because RestartAllContainers in place"
 NO_STATE = ContainerState()
 NANOSECONDS = 10**9
+_LOST = ContainerStateTerminated(
+    exit_code=UNKNOWN_EXIT_CODE, reason=STATUS_UNKNOWN,
+    message="The container could not be located when the pod was deleted.  The container used to be Running",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +161,9 @@ def _vanished(scene: _Scene, status: ContainerStatus, old: ContainerStatus) -> C
         )
     if before.running is None or last_termination(status) is not None:
         return status
-    lost = ContainerStateTerminated(
-        exit_code=UNKNOWN_EXIT_CODE, reason=STATUS_UNKNOWN,
-        message="The container could not be located when the pod was deleted.  The container used to be Running",
-    )
     # A pod that is not being deleted gets its container restarted.
     restarts = status.restart_count + (0 if scene.pod.metadata.deletion_timestamp else 1)
-    return msgspec.structs.replace(status, last_state=ContainerState(terminated=lost), restart_count=restarts)
+    return msgspec.structs.replace(status, last_state=ContainerState(terminated=_LOST), restart_count=restarts)
 
 
 # 3. What the runtime says.
@@ -176,7 +176,7 @@ def _from_runtime(
     if old is not None:
         restarts = max(restarts, old.restart_count)
         terminated = state_of(old).terminated
-        last = terminated if old.container_id != container_id and terminated else last_termination(old)
+        last = _last_end(scene, found, old, container_id)
         if found.running and terminated is not None and old.restart_count >= found.restart_count \
                 and old.container_id != container_id:
             restarts = old.restart_count + 1
@@ -187,6 +187,9 @@ def _from_runtime(
             message="The container could not be located when the pod was terminated",
         ))
         restarts = old.restart_count + 1
+    elif found.state is RunState.UNKNOWN and old is not None and old.container_id == container_id \
+            and state_of(old).terminated is not None:
+        state = state_of(old)  # as was said when it was lost
     spec = container if isinstance(container, Container) else None
     return ContainerStatus(
         name=found.name, image=found.image, image_id=found.image_ref, container_id=container_id,
@@ -200,6 +203,24 @@ def _from_runtime(
         allocated_resources=allocated_of(spec) if spec else {},
         user=_user(found), stop_signal=found.stop_signal if scene.context.stop_signals else "",
     )
+
+
+def _last_end(
+    scene: _Scene, found: RuntimeContainer, old: ContainerStatus, container_id: str
+) -> ContainerStateTerminated | None:
+    """How the container last ended before this instance, by what was said of it before.
+
+    An instance that was said to run and that the runtime knows no more has ended unseen: it was removed together with
+    its end, or its engine was killed before it wrote down that it had started it. Upstream says nothing of such a one,
+    and shows a pod that ran as Pending while its successor is not started yet.
+    """
+    before, known = state_of(old), last_termination(old)
+    if before.terminated is not None and (old.container_id != container_id or found.state is RunState.CREATED):
+        return before.terminated
+    if known is not None or before.running is None:
+        return known
+    same = scene.runtime.container_by_id(old.container_id.partition("://")[2])
+    return None if same is not None and same.state is not RunState.CREATED else _LOST
 
 
 def _runtime_state(scene: _Scene, found: RuntimeContainer, container_id: str) -> ContainerState:

@@ -274,6 +274,44 @@ def test_attempts_that_never_started_do_not_hide_how_the_container_ended():
     assert found.phase == "Running"
 
 
+LOST, ENDED = "ContainerStatusUnknown", "Error"
+
+
+@pytest.mark.parametrize(("before", "now", "last", "count"), [
+    # Its end was never seen: the successor is all that the runtime has.
+    ([running()], [created(at=1_700_000_009, restart_count=1)], LOST, 1),
+    ([running()], [running(at=1_700_000_009, restart_count=1)], LOST, 1),
+    ([running()], [exited(code=1, at=1_700_000_009, restart_count=1)], LOST, 1),
+    ([running()], [], LOST, 1),
+    # The engine was killed before it had written down that the container runs.
+    ([running()], [created()], LOST, 0),
+    ([exited(code=1)], [created()], ENDED, 0),
+    # What was said before is better than nothing, and what the runtime says better than both.
+    ([exited(code=1)], [created(at=1_700_000_009, restart_count=1)], ENDED, 1),
+    ([exited(code=1)], [running(at=1_700_000_009, restart_count=1)], ENDED, 1),
+    ([exited(code=1)], [], None, 0),
+    ([running(at=1_700_000_009, restart_count=1), exited(code=1)],
+     [created(at=1_700_000_019, restart_count=2)], ENDED, 2),
+    ([running()], [created(at=1_700_000_009, restart_count=1), exited(code=1)], ENDED, 1),
+    # It runs on beside its successor: it has not ended.
+    ([running()], [running(at=1_700_000_009, restart_count=1), running()], None, 1),
+])
+def test_how_a_container_ended_is_told_though_the_runtime_has_forgotten_it(before, now, last, count):
+    first = generate(pod(), runtime(*before))
+    found = generate(pod(), runtime(*now), first)
+    ended = only(found).last_state.terminated
+    assert (ended.reason if ended else None, only(found).restart_count) == (last, count)
+    assert found.phase == "Running"
+
+
+def test_a_container_in_unknown_state_goes_on_having_ended():
+    of = pod(policy="Never")
+    first = generate(of, runtime(lost()), generate(of, runtime(running())))
+    second = generate(of, runtime(lost()), first)
+    assert only(second) == only(first)
+    assert (second.phase, only(second).restart_count) == ("Failed", 1)
+
+
 @pytest.mark.parametrize(("enabled", "shown"), [(True, "SIGUSR1"), (False, "")])
 def test_the_stop_signal_is_shown_where_containers_may_choose_one(enabled, shown):
     status = generate(pod(), runtime(running(stop_signal="SIGUSR1")), stop_signals=enabled)

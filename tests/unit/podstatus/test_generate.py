@@ -205,6 +205,8 @@ def test_invariants_of_every_history(of, steps):
         if before_inited and before_inited.status == "True":
             assert condition(status, "Initialized")[0] == "True"
         assert status.start_time == (previous.start_time or status.start_time)
+        if previous.phase == "Running" and not of.spec.init_containers:
+            assert status.phase != "Pending"
         families = [ip.ip.count(":") > 0 for ip in status.pod_ips]
         assert len(families) == len(set(families))
         assert codec.decode(codec.encode(status), PodStatus) == msgspec.convert(
