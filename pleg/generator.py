@@ -38,6 +38,7 @@ from pleg.inspection import (
     inspect,
     list_pods,
     merge_event,
+    tells_all,
     without,
 )
 from pleg.state import POD_UID_LABEL, PodRuntimeStatus, RunState
@@ -410,7 +411,7 @@ class Pleg:
             if known is None:
                 return
             status = without(known, event.container_id, observed_at)
-        elif not event.pod_sandbox_status.id or contradicts(event):
+        elif not event.pod_sandbox_status.id or contradicts(event) or not tells_all(known, event):
             self._request(uid)
             return
         else:

@@ -184,6 +184,18 @@ def contradicts(event: cri.ContainerEventResponse) -> bool:
             return state is None
 
 
+def tells_all(known: PodRuntimeStatus | None, event: cri.ContainerEventResponse) -> bool:
+    """Whether an event and what is known are the whole pod. An event is silent of the pod's other sandboxes and of what
+    was in them: who knows nothing yet may miss some, and those that are thought to be alive beside this one have ended
+    without a word, as while the runtime was out of touch with its engine."""
+    sandbox = event.pod_sandbox_status
+    if known is None:
+        return sandbox.metadata.attempt == 0
+    others = (one for one in known.containers if one.sandbox_id != sandbox.id)
+    return not any(one.running for one in others) \
+        and not any(one.ready for one in known.sandboxes if one.id != sandbox.id)
+
+
 async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
     """Both at once; the first error is raised when neither is under way any more."""
     one, two = await asyncio.gather(first, second, return_exceptions=True)

@@ -32,12 +32,14 @@ class FakeRuntime(cri_grpc.RuntimeServiceServicer):
 
     # --- what a test does ---
 
-    def run_pod(self, uid: str, *names: str) -> list[str]:
+    def run_pod(self, uid: str, *names: str, attempt: int = 0) -> list[str]:
         """A ready sandbox and running containers; returns the ids, the sandbox's first."""
         self._count += 1
         sandbox_id = f"sandbox-{uid}-{self._count}"
         status = cri.PodSandboxStatus(id=sandbox_id, state=cri.SANDBOX_READY, created_at=self._count)
-        status.metadata.CopyFrom(cri.PodSandboxMetadata(name=f"pod-{uid}", uid=uid, namespace="default"))
+        status.metadata.CopyFrom(cri.PodSandboxMetadata(
+            name=f"pod-{uid}", uid=uid, namespace="default", attempt=attempt,
+        ))
         status.network.ip = "10.1.0.2"
         status.labels[POD_UID_LABEL] = uid
         self.sandboxes[sandbox_id] = status

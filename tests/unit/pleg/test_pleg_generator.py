@@ -86,6 +86,38 @@ async def test_a_new_pod_appears_through_the_stream(tmp_path: Path) -> None:
         assert not runtime.calls
 
 
+async def test_a_later_sandbox_of_an_unknown_pod_is_not_taken_for_all_of_it(tmp_path: Path) -> None:
+    """An agent that has just started: what ran in the sandbox before is in no event of this one."""
+    runtime = FakeRuntime()
+    async with running(runtime, tmp_path / "s") as pleg:
+        await streaming(pleg, runtime)
+        old, first = runtime.run_pod("u2", "app")
+        runtime.stop_sandbox(old)
+        runtime.exit(first, 3)
+        new, second = runtime.run_pod("u2", "app", attempt=1)
+        runtime.emit(second, cri.CONTAINER_STARTED_EVENT)
+        await eventually(lambda: pleg.cache.get("u2").containers)
+        seen = pleg.cache.get("u2")
+        assert [sandbox.id for sandbox in seen.sandboxes] == [new, old]
+        assert [(found.id, found.exit_code) for found in seen.containers] == [(second, 0), (first, 3)]
+
+
+async def test_what_ended_without_a_word_is_noticed_with_the_next_sandboxs_events(tmp_path: Path) -> None:
+    """The runtime was out of touch with its engine: the new sandbox is told of, the end of the old one was not."""
+    runtime = FakeRuntime()
+    old, first = runtime.run_pod("u2", "app")
+    async with running(runtime, tmp_path / "s") as pleg:
+        await streaming(pleg, runtime)
+        runtime.stop_sandbox(old)
+        runtime.exit(first, 3)
+        new, second = runtime.run_pod("u2", "app", attempt=1)
+        runtime.emit(second, cri.CONTAINER_STARTED_EVENT)
+        await eventually(lambda: len(pleg.cache.get("u2").containers) == 2)
+        seen = pleg.cache.get("u2")
+        assert [(sandbox.id, sandbox.ready) for sandbox in seen.sandboxes] == [(new, True), (old, False)]
+        assert [(found.id, found.running) for found in seen.containers] == [(second, True), (first, False)]
+
+
 async def test_an_idle_node_is_left_alone_while_the_stream_is_up(tmp_path: Path) -> None:
     runtime = FakeRuntime()
     for number in range(110):
