@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from dockershim.finished_writes import finish_in_thread
+
 logger = logging.getLogger(__name__)
 
 VERSION = 1
@@ -42,12 +44,13 @@ class CheckpointStore:
         self._known = await asyncio.to_thread(_load, self._directory)
 
     async def save(self, checkpoint: SandboxCheckpoint) -> None:
-        await asyncio.to_thread(_write, self._directory, checkpoint)
+        await finish_in_thread(_write, self._directory, checkpoint)
         self._known[checkpoint.sandbox_id] = checkpoint
 
     async def remove(self, sandbox_id: str) -> None:
-        if self._known.pop(sandbox_id, None) is not None:
-            await asyncio.to_thread(_path(self._directory, sandbox_id).unlink, missing_ok=True)
+        """Also one whose `save` was cancelled after it had reached the disk."""
+        self._known.pop(sandbox_id, None)
+        await asyncio.to_thread(_path(self._directory, sandbox_id).unlink, missing_ok=True)
 
     async def keep_only(self, sandbox_ids: Iterable[str]) -> None:
         """Forget sandboxes that were removed behind our back."""

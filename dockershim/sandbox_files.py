@@ -13,6 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from cri.v1 import api_pb2 as cri
+from dockershim.finished_writes import finish_in_thread
 
 _HOSTS = """127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
@@ -31,7 +32,7 @@ class SandboxFiles:
 
     async def write(self, sandbox_id: str, resolv_conf: str) -> None:
         """An empty `resolv_conf` means the node's own."""
-        await asyncio.to_thread(self._write, sandbox_id, resolv_conf)
+        await finish_in_thread(self._write, sandbox_id, resolv_conf)
 
     async def restore(self, sandbox_id: str, pids: Collection[int]) -> None:
         """Lost ones, from a container of the sandbox that still has them; the node's where there is none."""

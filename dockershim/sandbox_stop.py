@@ -57,9 +57,9 @@ class SandboxStopper:
             await self._engine.remove_container(record.id, force=True)
         except EngineNotFoundError:
             logger.debug("sandbox was gone already sandbox=%s", record.id)
+        self._inventory.forget(record.id)
         await self._checkpoints.remove(record.id)
         await self._files.remove(record.id)
-        self._inventory.forget(record.id)
 
     async def _find(self, sandbox_id: str) -> SandboxRecord | None:
         self._state.require()
@@ -83,6 +83,8 @@ class SandboxStopper:
             await self._network.tear_down(network_of(record, checkpoint))
         directory = checkpoint.log_directory if checkpoint else ""
         await self._checkpoints.save(SandboxCheckpoint(record.id, False, (), directory))
+        if record.id not in self._inventory.sandboxes:  # another call has removed it meanwhile
+            await self._checkpoints.remove(record.id)
 
     async def _kill_pause(self, record: SandboxRecord) -> None:
         """With SIGKILL: there is nothing in it that could end in an orderly way."""

@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dockershim.finished_writes import finish_in_thread
 from dockershim.network import conntrack, netns, orphans
 from dockershim.network.cache import CachedAttachment, ResultCache
 from dockershim.network.chain import AddFailedError, PluginChain
@@ -109,11 +110,11 @@ class CNINetwork:
             record = CachedAttachment(network.name, attachment, network.raw, {}, incomplete=True)
             raw: Mapping[str, Any] | None = None
             try:
-                await asyncio.to_thread(self._cache.save, record)
+                await finish_in_thread(self._cache.save, record)
                 async with self._turns.behind_first((network.raw, *attachment.capability_args)):
                     raw = await self._chain.add(network, attachment)
                 result = self._checked_result(network, attachment, raw)
-                await asyncio.to_thread(self._cache.save, replace(record, result=raw, incomplete=False))
+                await finish_in_thread(self._cache.save, replace(record, result=raw, incomplete=False))
             except AddFailedError as failed:
                 await self._roll_back(replace(record, result=failed.last_result or {}), failed.cause)
                 raise failed.cause from None
@@ -328,7 +329,7 @@ class CNINetwork:
         except NetworkError as error:
             cause.add_note(f"taking it down again failed too: {error}")
             logger.warning("half-made pod network stays sandbox=%s error=%s", sandbox_id, error)
-            await asyncio.to_thread(self._cache.save, record)
+            await finish_in_thread(self._cache.save, record)
         else:
             await asyncio.to_thread(self._cache.forget, record)
             self._forget(sandbox_id)

@@ -5,6 +5,7 @@ import base64
 import itertools
 import json
 import tarfile
+import threading
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from dockershim.engine import EngineClient
 from dockershim.event_hub import EventHub
 from dockershim.exec_processes import process_tree
 from dockershim.facts import read_oom_score_adj_floor
+from dockershim.finished_writes import finish_in_thread
 from dockershim.flags import FlagError, Flags, parse, usage
 from dockershim.image_cache import ImageCache, ImageConfig
 from dockershim.image_fs import walk
@@ -126,6 +128,48 @@ async def test_checkpoints_survive_and_garbage_does_not(tmp_path: Path) -> None:
     assert again.get("c") is None and again.get("d") is None
     await again.keep_only(["a"])
     assert sorted(path.name for path in (tmp_path / "sandboxes").iterdir()) == ["a.json", "c.json", "d.json"]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_what_is_cancelled_while_it_is_written_is_gone_once_it_is_removed(tmp_path: Path, turns: int) -> None:
+    """As when the client of a RunPodSandbox goes away at its very end: what is undone stays undone."""
+    store, files = CheckpointStore(tmp_path / "sandboxes"), SandboxFiles(tmp_path / "files")
+    for number in range(50):
+        sandbox_id = str(number)
+        async with asyncio.TaskGroup() as group:
+            writes = [group.create_task(store.save(SandboxCheckpoint(sandbox_id, True))),
+                      group.create_task(files.write(sandbox_id, ""))]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for write in writes:
+                write.cancel()
+        await store.remove(sandbox_id)
+        await files.remove(sandbox_id)
+    assert [path.name for path in (*tmp_path.glob("sandboxes/*"), *tmp_path.glob("files/*"))] == []
+
+
+async def test_a_write_in_a_thread_is_waited_for_however_often_its_caller_is_cancelled() -> None:
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def write() -> None:
+        begun.set()
+        may_end.wait()
+        ended.set()
+        raise OSError("no space left on device")  # nobody hears of it: the caller has given up
+
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(finish_in_thread(write))
+    await asyncio.to_thread(begun.wait)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+    with pytest.raises(OSError, match="no space"):
+        await finish_in_thread(write)
 
 
 async def test_files_of_sandboxes(tmp_path: Path) -> None:
