@@ -21,7 +21,13 @@ from weakref import WeakValueDictionary
 from cri.errors import NotFoundError
 from cri.v1 import api_pb2 as cri
 from dockershim import naming, process_facts, records
-from dockershim.engine import EngineClient, EngineError, EngineEvent, EngineNotFoundError
+from dockershim.engine import (
+    EngineClient,
+    EngineError,
+    EngineEvent,
+    EngineNotFoundError,
+    EngineUnavailableError,
+)
 from dockershim.image_cache import ImageCache
 from dockershim.records import ContainerRecord, SandboxRecord
 
@@ -58,7 +64,8 @@ _REFRESHING = frozenset((*_CHANGES, "oom", "rename", "update", "pause", "unpause
 
 class Inventory:
     """`before_exit_is_seen(container_id)` runs before a record turns from running to ended (it drains the log);
-    `own_files` is the directory of what we mount into containers beyond their configuration.
+    `own_files` is the directory of what we mount into containers beyond their configuration; `out_of_touch` is called
+    when the engine tells of something and cannot be asked about it: what is here is old then, until the next `resync`.
     """
 
     def __init__(
@@ -68,8 +75,9 @@ class Inventory:
         before_exit_is_seen: Callable[[str], Awaitable[None]],
         own_files: str,
         clock_ns: Callable[[], int] = time.time_ns,
+        out_of_touch: Callable[[], None] = lambda: None,
     ) -> None:
-        self._engine, self._images = engine, images
+        self._engine, self._images, self._out_of_touch = engine, images, out_of_touch
         self._before_exit_is_seen, self._own_files = before_exit_is_seen, own_files
         self._clock_ns = clock_ns
         self.sandboxes: dict[str, SandboxRecord] = {}
@@ -85,6 +93,8 @@ class Inventory:
         self._queues: dict[str, deque[EngineEvent]] = {}
         self._looked_at: dict[str, int] = {}
         """When the inspect began from which a record was made: events from before it are in the record."""
+        self._missed: set[str] = set()
+        """What an event has told of that could not be looked at."""
         self._told: dict[tuple[str, Change], int] = {}
         """The newest start and end that were told of each container, by their times."""
         self._group: asyncio.TaskGroup | None = None
@@ -234,12 +244,16 @@ class Inventory:
                 return
 
     def _tell_difference(self, before: Record | None, now: Record | None) -> None:
-        if before is None or now is None or not self._listeners:
+        if now is None:
             return
-        if now.is_running and not before.is_running:
-            self.tell(Change.STARTED, now)
-        elif before.is_running and not now.is_running:
-            self.tell(Change.STOPPED, now)
+        has_missed = now.id in self._missed  # then a verb's own look may have brought the record up to date in silence
+        self._missed.discard(now.id)
+        if before is None or not self._listeners:
+            return
+        if now.is_running and (has_missed or not before.is_running):
+            self.tell_once(Change.STARTED, now)
+        elif not now.is_running and (before.is_running or (has_missed and now.has_ended)):
+            self.tell_once(Change.STOPPED, now)
 
     # events
 
@@ -276,6 +290,9 @@ class Inventory:
             record = self._newer_than(event) or await self.refresh(event.actor_id)
         except EngineError as error:
             logger.warning("event not followed up container=%s action=%s error=%s", event.actor_id, event.action, error)
+            self._missed.add(event.actor_id)
+            if isinstance(error, EngineUnavailableError):
+                self._out_of_touch()
             return
         change = _CHANGES.get(event.action)
         # A sandbox exists for clients once its network stands: RunPodSandbox itself tells of its creation and start.
@@ -321,6 +338,7 @@ class Inventory:
 
     def _forget(self, container_id: str) -> Record | None:
         self._looked_at.pop(container_id, None)
+        self._missed.discard(container_id)
         for change in (Change.STARTED, Change.STOPPED):
             self._told.pop((container_id, change), None)
         return self.sandboxes.pop(container_id, None) or self.containers.pop(container_id, None)

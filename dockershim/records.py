@@ -63,6 +63,10 @@ class SandboxRecord:
         return self.pid > 0
 
     @property
+    def has_ended(self) -> bool:
+        return not self.is_running
+
+    @property
     def has_own_network(self) -> bool:
         return self.namespaces.network != cri.NODE
 
@@ -91,6 +95,10 @@ class ContainerRecord:
     @property
     def is_running(self) -> bool:
         return self.status.state == cri.CONTAINER_RUNNING
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status.state == cri.CONTAINER_EXITED
 
 
 def time_ns(text: str | None) -> int:

@@ -97,7 +97,10 @@ class Dockershim:
         self.checkpoints = checkpoints = CheckpointStore(settings.root_directory / "sandboxes")
         self._files = files = SandboxFiles(settings.root_directory / "files")
         self.image_cache = ImageCache(engine)
-        self.inventory = inventory = Inventory(engine, self.image_cache, self._drain, str(files.directory))
+        self.inventory = inventory = Inventory(
+            engine, self.image_cache, self._drain, str(files.directory), out_of_touch=self._out_of_touch
+        )
+        self._stream = EventStream(engine, self._connected, inventory.on_event, self._disconnected)
         self.events = EventHub(inventory, checkpoints)
         self.puller = ImagePuller(engine, settings.pull_silence_seconds)
         self.pause = PauseImage(engine, self.puller, settings.pause_image)
@@ -133,7 +136,6 @@ class Dockershim:
         await self.checkpoints.load()
         await self.network.start()
         await self.streaming.start()
-        stream = EventStream(self.engine, self._connected, self.inventory.on_event, self._disconnected)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._cleanups.run()),
@@ -141,7 +143,7 @@ class Dockershim:
                 group.create_task(self.network.run()),
                 group.create_task(self.checkpointer.run()),
                 group.create_task(self._logs.run()),
-                group.create_task(stream.run()),
+                group.create_task(self._stream.run()),
                 group.create_task(self._tidy_up()),
                 group.create_task(self.streaming.run()),
             ]
@@ -204,6 +206,9 @@ class Dockershim:
         )
         self._needs_tidying.set()
         self._engine_asked.set()
+
+    def _out_of_touch(self) -> None:
+        self._stream.give_up()
 
     def _disconnected(self, error: EngineError) -> None:
         if not self.state.reason:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from dockershim.engine.client import EngineClient
+from dockershim.engine.connection import Connection
 from dockershim.engine.errors import EngineError, EngineUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class EventStream:
     ) -> None:
         self._engine = engine
         self._failures = 0
+        self._connection: Connection | None = None
         self._on_connect, self._on_event, self._on_disconnect = on_connect, on_event, on_disconnect
 
     async def run(self) -> None:
@@ -87,6 +89,11 @@ class EventStream:
             await asyncio.sleep(_BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)])
             self._failures += 1
 
+    def give_up(self) -> None:
+        """End this connection, if there is one, and make another: what it tells of cannot be looked at any more."""
+        if self._connection is not None:
+            self._connection.abort()
+
     async def _follow(self) -> None:
         await self._engine.negotiate()
         rest = b""
@@ -94,8 +101,12 @@ class EventStream:
         async with self._engine.stream("GET", "/events", {"filters": _FILTERS}, head_timeout=10.0) as (_, connection):
             await self._on_connect()
             self._failures = 0
-            async for chunk in connection.chunks():
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    if line.strip() and (event := parse_event(line)) is not None:
-                        await self._on_event(event)
+            self._connection = connection
+            try:
+                async for chunk in connection.chunks():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        if line.strip() and (event := parse_event(line)) is not None:
+                            await self._on_event(event)
+            finally:
+                self._connection = None

@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,15 @@ class FakeEngine:
     def drop_clients(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()
+
+    @contextlib.contextmanager
+    def shutting_down(self) -> Iterator[None]:
+        """As dockerd while it stops its containers: its socket is gone, and who listens still hears of each end."""
+        aside = self.socket.rename(self.socket.with_suffix(".aside"))
+        for writer in self._writers.difference(self._listeners):
+            writer.transport.abort()
+        yield
+        aside.rename(self.socket)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

@@ -134,6 +134,35 @@ async def test_an_outage_is_said_and_what_happened_meanwhile_is_told(world: Shim
     assert container_id in world.logs.drained
 
 
+async def test_an_engine_that_tells_and_does_not_answer_is_gone(world: ShimInMemory) -> None:
+    """Else its containers are said to run until it is back, and nobody hears of ends that a verb has seen meanwhile."""
+    sandbox_id = await world.run_pod(world.pod())
+    container_id = await world.create(sandbox_id)
+    await world.runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+    stops: list[str] = []
+
+    async def follow() -> None:
+        async for event in world.runtime.events():
+            if event.container_event_type == cri.CONTAINER_STOPPED_EVENT:
+                stops.append(event.container_id)  # noqa: PERF401
+
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(follow())
+        await asyncio.sleep(0.05)
+        gate = world.engine.hold["/containers/json"] = asyncio.Event()
+        with world.engine.shutting_down():
+            world.engine.end(world.engine.containers[container_id], 9)
+            await wait_for(lambda: world.shim.state.reason)
+            with pytest.raises(errors.UnavailableError):
+                await world.runtime.ListContainers(cri.ListContainersRequest())
+        found = await world.shim.inventory.refresh(container_id)
+        assert found is not None and not found.is_running and stops == []
+        gate.set()
+        await world.until_ready()
+        await wait_for(lambda: stops == [container_id])
+        following.cancel()
+
+
 async def test_lists_ask_the_engine_nothing(world: ShimInMemory) -> None:
     sandbox_id = await world.run_pod(world.pod())
     await world.create(sandbox_id)
