@@ -19,6 +19,8 @@ _LISTS = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatu
 class _Container:
     restarts: int = 0
     id: str = ""
+    ran: bool = False
+    tells_last: bool = False
     ended: set[str] = field(default_factory=set)
 
 
@@ -97,6 +99,13 @@ def _of_containers(seen: _Seen, status: Json) -> Iterator[str]:
             yield f"container {name} is in several states at once: {', '.join(sorted(state))}"
         if each.get("ready") and "running" not in state and not _ended_well(state):
             yield f"container {name} is ready without running: {state}"
+        tells_last = "terminated" in (each.get("lastState") or {})
+        if before.tells_last and not tells_last:
+            yield f"lastState of {name} has gone, with restartCount {restarts}"
+        elif before.ran and restarts > before.restarts and not tells_last:
+            yield f"restartCount of {name} rose to {restarts}, and how it ended is not told: its lastState is empty"
+        before.tells_last = tells_last or before.tells_last
+        before.ran = before.ran or "running" in state or "terminated" in state
         if "terminated" in state and container_id:
             before.ended.add(container_id)
         before.id = container_id if runs else "" if restarts > before.restarts else before.id

@@ -16,10 +16,13 @@ Json = dict[str, Any]
 
 
 def container(name: str = "main", state: str = "running", *, restarts: int = 0, ready: bool | None = None,
-              container_id: str = "aaa", exit_code: int = 0) -> Json:
+              container_id: str = "aaa", exit_code: int = 0, last: bool | None = None) -> Json:
+    """`last`: whether its lastState tells of an end; by default it does once it was restarted."""
     details: Json = {"exitCode": exit_code} if state == "terminated" else {}
+    ended: Json = {"terminated": {"exitCode": 1}} if (restarts > 0 if last is None else last) else {}
     return {"name": name, "restartCount": restarts, "ready": state == "running" if ready is None else ready,
-            "containerID": f"docker://{container_id}" if container_id else "", "state": {state: details}}
+            "containerID": f"docker://{container_id}" if container_id else "", "state": {state: details},
+            "lastState": ended}
 
 
 def pod(phase: str = "Running", *containers: Json, ready: bool | None = None, uid: str = "u1", expect: str = "ready",
@@ -95,6 +98,12 @@ ENDED = container(state="terminated", exit_code=1, ready=False)
     ("said to run: main", [pod("Failed", container())]),
     ("restartCount of main fell from 2 to 1", [pod("Running", container(restarts=2)),
                                                pod("Running", container(restarts=1, container_id="bbb"))]),
+    ("rose to 1, and how it ended is not told", [
+        pod("Running", container()), pod("Running", container(restarts=1, container_id="bbb", last=False))]),
+    ("rose to 1, and how it ended is not told", [
+        pod("Running", ENDED), pod("Running", container(state="waiting", restarts=1, container_id="", last=False))]),
+    ("lastState of main has gone", [pod("Running", container(restarts=1)),
+                                    pod("Running", container(restarts=1, last=False))]),
     ("runs again", [pod("Running", ENDED), pod("Running", container())]),
     ("has another id", [pod("Running", container()), pod("Running", container(container_id="bbb"))]),
     ("ready without running", [pod("Running", container(state="waiting", ready=True))]),
@@ -107,6 +116,11 @@ ENDED = container(state="terminated", exit_code=1, ready=False)
 def test_each_lie_is_found(problem: str, versions: list[Json]) -> None:
     found = seen(*versions)
     assert any(problem in line for line in found), found
+
+
+def test_attempts_that_never_started_have_no_end_to_tell_of() -> None:
+    failed = container(state="waiting", container_id="")
+    assert not seen(pod("Pending", failed), pod("Running", container(restarts=1, last=False)))
 
 
 def test_a_container_that_was_lost_shows_its_old_id_until_the_next_one_runs() -> None:
