@@ -150,6 +150,80 @@ async def test_a_deletion_during_the_absence_of_the_kubelet_is_carried_out(broke
     assert restarts(await broken.get("pods/kept")) == 0
 
 
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+REBOOTED_AS = "5ca1ab1e-0000-4000-8000-00000000b007"
+
+
+async def test_after_a_reboot_pods_start_from_their_init_containers(broken: Kube) -> None:
+    """The power goes: processes, namespaces and what was below /run are lost, disks keep what the engine knew."""
+    cluster = broken.cluster
+    if cluster.agent.kind.runtime == "containerd":
+        pytest.skip("what containerd keeps over a reboot is its own affair")
+    diary = {"volumeMounts": [{"name": "diary", "mountPath": "/diary"}]}
+    disk = [{"name": "diary", "hostPath": {"path": f"/var/tmp/{broken.namespace}", "type": "DirectoryOrCreate"}}]
+    init = [
+        shell("first", "echo first >> /diary/app", **diary),
+        shell("side", "echo side >> /diary/app; " + WAIT, restartPolicy="Always", **diary),
+        shell("second", "echo second >> /diary/app", **diary),
+    ]
+    main = shell("main", "echo main >> /diary/app; " + WAIT, **diary)
+    await broken.apply(
+        pod("app", main, initContainers=init, volumes=disk),
+        pod("retried", shell("main", WAIT), restartPolicy="OnFailure"),
+        pod("once", shell("main", WAIT), restartPolicy="Never"),
+        pod("done", shell("main", "exit 0"), restartPolicy="OnFailure"),
+    )
+    await broken.until_all(is_ready, "app", "retried", "once")
+    done = await broken.until_pod("done", lambda p: phase(p) == "Succeeded")
+    before = {name: await broken.get(f"pods/{name}") for name in ("app", "retried")}
+    await _reboot(cluster)
+    try:
+        node = await broken.until(
+            f"nodes/{cluster.name}", lambda n: n["status"]["nodeInfo"]["bootID"] == REBOOTED_AS and is_ready(n)
+        )
+        event = await Kube(cluster, broken.client, "default").until_event(cluster.name, "Rebooted")
+        assert (event.kind, event.message) == (
+            "Warning", f"Node {node['metadata']['name']} has been rebooted, boot id: {REBOOTED_AS}"
+        )
+        after = {
+            name: await broken.until_pod(name, lambda p: is_ready(p) and restarts(p) == 1) for name in before
+        }
+        for name, seen in after.items():
+            assert seen["metadata"]["uid"] == before[name]["metadata"]["uid"]
+            main = container_status(seen)
+            assert main["containerID"] != container_status(before[name])["containerID"]
+            assert main["lastState"]["terminated"]["exitCode"] == 137
+            assert main["lastState"]["terminated"]["containerID"] == container_status(before[name])["containerID"]
+        written = cluster.node.path(f"/var/tmp/{broken.namespace}/app").read_text().split()
+        assert written == ["first", "side", "second", "main"] * 2
+        assert {name: restarts(after["app"], name) for name in ("first", "side", "second")} == {
+            "first": 1, "side": 1, "second": 1
+        }
+        ended = await broken.until_pod("once", lambda p: phase(p) == "Failed")
+        state = container_status(ended)["state"]["terminated"]
+        assert (state["exitCode"], restarts(ended)) == (137, 0)
+        assert (await broken.get("pods/done"))["status"] == done["status"]
+    finally:
+        await cluster.node.run(["umount", BOOT_ID])
+
+
+async def _reboot(cluster: Cluster) -> None:
+    """Of the first node, whose kernel goes on: it only seems to be another one's."""
+    node, engine = cluster.node, cluster.node.engine_process
+    assert engine is not None
+    await _stop(*(cluster.agent.processes[name] for name in ("kubelet", "dockershim")), number=signal.SIGKILL)
+    script = (
+        "docker kill $(docker ps -q) >/dev/null; "
+        "for n in $(grep -o ' /run/[^ ]*netns/[^ ]*' /proc/mounts); do umount -l $n; rm -f $n; done; "
+        "echo $0 > /run/boot_id; mount --bind /run/boot_id " + BOOT_ID
+    )
+    await node.run(["sh", "-c", script, REBOOTED_AS])
+    await _stop(engine)
+    await node.start_engine()
+    for name in ("dockershim", "kubelet"):
+        await cluster.agent.start_process(name)
+
+
 async def _stop(*processes: NodeProcess, number: signal.Signals = signal.SIGTERM) -> None:
     """End the processes at once and wait until they have ended."""
     for process in processes:
