@@ -48,6 +48,7 @@ from kubelet.images import ImageManager, pulled
 from kubelet.images.pulled import PulledImages
 from kubelet.logs.manager import ContainerLogManager, RunningLog
 from kubelet.metrics import KubeletMetrics, PodCounts
+from kubelet.metrics.storage import TotalVolumes, VolumesNow
 from kubelet.mirrors import MirrorKeeper, NoMirrors
 from kubelet.node import HealthCheck, LeaseKeeper, NodeManager, NodeSurroundings, RuntimeHealth
 from kubelet.nodeshutdown import STATE_FILE, Logind, ShutdownManager, shutdown_groups
@@ -73,6 +74,8 @@ from kubelet.upkeep import Upkeep
 from kubelet.userns import IdRange, UserNamespaces
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.manager import VolumeManager
+from kubelet.volumes.payload import used_volumes
+from kubelet.volumes.setup import volume_plugin
 from pleg import Pleg
 from probes import ProbeKind, ProbeResult
 from probes import Verdict as ProbeVerdict
@@ -213,8 +216,10 @@ class Agent:
         self.tokens = TokenManager(clients.api) if clients.api else None
         self.volumes = VolumeManager(
             self.root_dir, content=ContentSource(self.objects, self.tokens, self.allocatable),
-            syscalls=LinuxSyscalls(), recorder=self.recorder,
+            syscalls=LinuxSyscalls(), recorder=self.recorder, observer=self.metrics.storage_operations,
         )
+        self.metrics.show(TotalVolumes(self._volumes_now))
+        self.metrics.set_features(gates.all_states(self.options.config.feature_gates))
         self.pulled = PulledImages(self.root_dir / pulled.FILE_NAME)
         self.actuated = ResourceStore(self.root_dir / ACTUATED_FILE)
         self.allocations = Allocations(
@@ -405,7 +410,15 @@ class Agent:
             active_static=sum(map(is_static, active)), active=sum(not is_static(pod) for pod in active),
             mirror=len(self.pods.mirrors()),
             ephemeral_containers=sum(len(pod.spec.ephemeral_containers) for pod in pods),
+            working=tuple(workers.states(lambda uid: self.pods.get(uid) is not None).items()),
         )
+
+    def _volumes_now(self) -> VolumesNow:
+        wanted = [
+            volume_plugin(volume) for pod in self.pods.pods() if not self.workers.termination_requested(pod_uid(pod))
+            for volume in pod.spec.volumes if volume.name in used_volumes(pod)
+        ]
+        return VolumesNow(self.volumes.plugins(), [plugin for plugin in wanted if plugin])
 
     def _running_logs(self) -> list[RunningLog]:
         return [

@@ -45,7 +45,7 @@ from kubelet.images.progress import PullProgress
 from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
 from kubelet.node.capacity import overdrawn
-from kubelet.notify import keep_watchdog_fed, notify
+from kubelet.notify import keep_watchdog_fed, notify, watchdog_seconds
 from kubelet.oom import OomWatcher, apply_own_score
 from kubelet.operator.server import SOCKET_NAME, OperatorServer
 from kubelet.server.assembly import make_server
@@ -81,6 +81,10 @@ class AgentError(Exception):
 async def serve(options: Options, stop: asyncio.Event) -> None:
     """Run the agent until `stop`. Raises AgentError for what the operator has to mend first."""
     SSLProtocol.max_size = TLS_READ_BYTES
+    try:
+        watchdog_seconds()
+    except ValueError as error:
+        raise AgentError(f"configure watchdog: {error}") from None
     embedded = embedded_dockershim(options)
     name = node_name(options)
     metrics = KubeletMetrics(name)
@@ -236,7 +240,7 @@ def components(
         "kernel's kills": OomWatcher(agent.recorder, lambda: agent.node.reference).run(),
         "server": server.run(),
         "operator": _operator_server(agent).run(),
-        "watchdog": keep_watchdog_fed(lambda: not any(health_checks(agent).values())),
+        "watchdog": keep_watchdog_fed(lambda: health_checks(agent)),
     }
     if embedded is not None:
         running["dockershim"] = embedded.run()

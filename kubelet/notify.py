@@ -1,9 +1,14 @@
 """Telling systemd that the service is ready, and that it is alive (sd_notify(3), WatchdogSec)."""
 
 import asyncio
+import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+logger = logging.getLogger(__name__)
+
+LEAST_SECONDS, RETRY_SECONDS = 1.0, 0.5
 
 
 def notify(state: str) -> bool:
@@ -21,16 +26,33 @@ def notify(state: str) -> bool:
 
 
 def watchdog_seconds() -> float:
-    """Half of the time within which systemd wants to hear from this process; 0 when it does not ask for that."""
+    """Half of the time within which systemd wants to hear from this process; 0 when it does not ask for that.
+
+    Raises ValueError, as the upstream kubelet refuses it, when the time is none or too short to keep."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0
-    return int(os.environ.get("WATCHDOG_USEC", "0") or 0) / 1e6 / 2
+    text = os.environ.get("WATCHDOG_USEC", "")
+    if not text:
+        return 0.0
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ValueError(f"WATCHDOG_USEC is {text!r}, not a number of microseconds; mend WatchdogSec of the unit")
+    seconds = int(text) / 1e6
+    if seconds <= LEAST_SECONDS:
+        raise ValueError(f"timeout too small: {seconds:g} s; set WatchdogSec of the unit above {LEAST_SECONDS:g} s")
+    return seconds / 2
 
 
-async def keep_watchdog_fed(healthy: Callable[[], bool]) -> None:
-    """Notify at half the watchdog's period for as long as the agent is healthy (KEP-4680)."""
+async def keep_watchdog_fed(checks: Callable[[], Mapping[str, str]]) -> None:
+    """Notify at half the watchdog's period for as long as every health check passes (KEP-4680).
+
+    `checks`: name to what is wrong, "" for nothing. A socket that does not take it is tried once more."""
     period = watchdog_seconds()
     while period:
-        if healthy():
+        failed = {name: reason for name, reason in checks().items() if reason}
+        if failed:
+            logger.error("Do not notify watchdog this iteration as the kubelet is reportedly not healthy checks=%s",
+                         failed)
+        elif not notify("WATCHDOG=1"):
+            await asyncio.sleep(RETRY_SECONDS)
             notify("WATCHDOG=1")
         await asyncio.sleep(period)

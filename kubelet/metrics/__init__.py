@@ -11,7 +11,7 @@ can tell (numbers of pods and containers) is asked for at the scrape, through `s
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +29,7 @@ from kubelet.metrics.certificates import (
 )
 from kubelet.metrics.exposition import CONTENT_TYPE, PlainCounter, expose
 from kubelet.metrics.operations import operation_type
+from kubelet.metrics.storage import StorageOperations
 from kubelet.timeline import PodTimeline, start_durations
 from kubelet.version import KUBERNETES_VERSION
 
@@ -72,6 +73,8 @@ class PodCounts:
     active: int = 0
     mirror: int = 0
     ephemeral_containers: int = 0
+    working: tuple[tuple[tuple[str, str, str], int], ...] = ()
+    """By (lifecycle: sync, terminating or terminated; config: desired, orphan or runtime_only; static: true or "")."""
 
 
 class KubeletMetrics:
@@ -85,6 +88,7 @@ class KubeletMetrics:
         self._describe_pleg_and_node()
         self._describe_server()
         self._describe_probes()
+        self.storage_operations = StorageOperations(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.registry.register(_Tasks())
@@ -99,6 +103,16 @@ class KubeletMetrics:
     def count_at_scrape(self, counts: Callable[[], PodCounts]) -> None:
         """`counts` is asked whenever the metrics are read; it must not block."""
         self.registry.register(_Counts(counts))
+
+    def show(self, *collectors: Collector) -> None:
+        """More that is asked for whenever the metrics are read; it must not block."""
+        for collector in collectors:
+            self.registry.register(collector)
+
+    def set_features(self, states: Mapping[str, tuple[bool, str]]) -> None:
+        """kubernetes_feature_enabled: each gate's state and stage."""
+        for name, (enabled, stage) in states.items():
+            self.feature_enabled.labels(name, stage).set(enabled)
 
     @cached_property
     def client_certificate(self) -> CertificateMetrics:
@@ -281,6 +295,8 @@ class KubeletMetrics:
             self.registry)
         self.evented_pleg_connection_latency_seconds = histogram(
             "kubelet_evented_pleg_connection_latency_seconds", "From an event in the runtime to its arrival here")
+        self.feature_enabled = gauge(
+            "kubernetes_feature_enabled", "Feature gates: 1 where on, 0 where off", ["name", "stage"])
         self.node_name = gauge("kubelet_node_name", "The node's name, as a label", ["node"])
         self.cgroup_version = gauge("kubelet_cgroup_version", "Version of the node's cgroup hierarchy, 1 or 2")
         self.node_startup_duration_seconds = gauge(
@@ -329,6 +345,9 @@ class _Counts(Collector):
                         [({"static": static}, number) for static, number in by_static])
         yield _gauge_of("kubelet_active_pods", "Pods that are not known to have ended",
                         [({"static": static}, number) for static, number in active])
+        yield _gauge_of("kubelet_working_pods", "Pods that have a worker, by what it is about", [
+            ({"lifecycle": lifecycle, "config": config, "static": static}, number)
+            for (lifecycle, config, static), number in counts.working])
         yield _gauge_of("kubelet_mirror_pods", "Static pods that the API server shows", [({}, counts.mirror)])
         yield _gauge_of("kubelet_managed_ephemeral_containers", "Ephemeral containers in this node's pods",
                         [({}, counts.ephemeral_containers)])

@@ -35,6 +35,11 @@ class WorkPhase(Enum):
         return self is not WorkPhase.SYNC
 
     @property
+    def lifecycle(self) -> str:
+        """As metrics call it."""
+        return "terminated" if self.is_terminated else self.name.lower()
+
+    @property
     def is_terminated(self) -> bool:
         """No container of the pod runs, and none ever will again."""
         return self in (WorkPhase.TERMINATED, WorkPhase.FINISHED)

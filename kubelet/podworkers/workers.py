@@ -13,7 +13,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -174,6 +175,15 @@ class PodWorkers:
     def busy(self) -> bool:
         """Whether some worker is in the middle of a step."""
         return any(worker.syncing_since is not None for worker in self._workers.values())
+
+    def states(self, desired: Callable[[PodUID], bool]) -> Mapping[tuple[str, str, str], int]:
+        """Numbers of workers by lifecycle, by whether a source names their pod, and by whether it is static."""
+        return Counter(
+            (worker.work.phase.lifecycle,
+             "runtime_only" if worker.work.runtime_only else "desired" if desired(uid) else "orphan",
+             "true" if is_static(worker.work.pod) else "")
+            for uid, worker in self._workers.items()
+        )
 
     def uids(self) -> Iterable[PodUID]:
         return tuple(self._workers)

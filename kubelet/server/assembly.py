@@ -11,11 +11,12 @@ from kubelet.certificates import SERVING_PREFIX, PairStore
 from kubelet.config import KubeletConfiguration, KubeletFlags, enabled
 from kubelet.logs.rotation import RotationPolicy
 from kubelet.metrics import KubeletMetrics
+from kubelet.metrics.storage import DiskFigures
 from kubelet.server.authentication import Authenticator, ReviewClient
 from kubelet.server.authorization import AlwaysAllow, AlwaysDeny, Authorizer, SubjectAccessReviews
 from kubelet.server.handlers import Handlers
 from kubelet.server.nodestats import NodeUsage
-from kubelet.server.podstorage import PodStorage
+from kubelet.server.podstorage import PodStorage, pod_figures
 from kubelet.server.selfsigned import ensure_self_signed_apart
 from kubelet.server.server import KubeletServer
 from kubelet.server.settings import AUTHORIZATION_ALWAYS_ALLOW, ServerSettings, TLSSettings
@@ -108,11 +109,14 @@ async def make_server(
     if config.enable_server:
         files = await asyncio.to_thread(tls_settings, config, flags, hostname, addresses)
         tls = await asyncio.to_thread(ReloadingContext, files)
+    storage = PodStorage(Path(flags.root_dir), Path(config.pod_logs_dir), float(config.volume_stats_agg_period))
     stats = StatsProvider(
         node_name, runtime, images, Path(flags.root_dir), node.pods, usage=NodeUsage(pods_cgroup),
-        storage=PodStorage(Path(flags.root_dir), Path(config.pod_logs_dir), float(config.volume_stats_agg_period)))
+        storage=storage)
     await asyncio.to_thread(stats.begin)
-    handlers = Handlers(settings, node, health, shown, metrics, stats, runtime, streaming=StreamingProxy(runtime))
+    metrics.show(DiskFigures(lambda: pod_figures(node.pods(), storage.known())))
+    handlers = Handlers(settings, node, health, shown, metrics, stats, runtime, streaming=StreamingProxy(
+        runtime, lambda subresource: metrics.websocket_streaming_requests_total.labels(subresource).inc()))
     return KubeletServer(
         settings, handlers, make_authenticator(config, api), make_authorizer(config, api), metrics, tls
     )

@@ -145,6 +145,8 @@ class Handlers:
             raise HttpError(500, f"Internal Error: failed to list pod stats: {error}") from error
 
     async def metrics(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:
+        if self._stats is not None and self._stats.storage is not None:
+            await self._stats.storage.of(self._node.pods())
         return _scrape(self._metrics.expose())
 
     async def metrics_probes(self, _: web.Request, __: Mapping[str, str]) -> web.StreamResponse:

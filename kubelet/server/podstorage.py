@@ -17,6 +17,7 @@ from kubelet.api.meta import pod_uid
 from kubelet.api.types import Pod, Volume
 from kubelet.eviction.meter import measure
 from kubelet.eviction.usage import Disk, is_ephemeral
+from kubelet.metrics.storage import PodFigures
 from kubelet.server.statsjson import Json, precise_time
 
 
@@ -79,6 +80,17 @@ class PodStorage:
         for directory in sorted(paths.volumes_dir(self._root, pod_uid(pod)).glob("*/*")):
             if (volume := volumes.get(directory.name)) is not None:
                 yield volume, directory
+
+
+def pod_figures(pods: Iterable[Pod], disks: Mapping[str, PodDisk]) -> list[PodFigures]:
+    """As metrics show them; pods that were not measured are left out."""
+    return [
+        PodFigures(
+            pod.metadata.namespace, pod.metadata.name, uid,
+            {volume.claim: volume.fs for volume in disk.volumes if volume.claim},
+            {container: logs.bytes for container, logs in disk.logs.items()})
+        for pod in pods if (disk := disks.get(uid := pod_uid(pod))) is not None
+    ]
 
 
 def _volume(volume: Volume, pod: Pod, directory: Path, stamp: str) -> VolumeUsage:

@@ -132,7 +132,7 @@ for _known in ROUTES:
 _BUCKETS = frozenset({"healthz", "pods", "stats", "metrics", "metrics/cadvisor", "metrics/probes", "metrics/resource",
                       "run", "exec", "attach", "portForward", "containerLogs", "configz", "runningpods", "checkpoint",
                       "flagz", "statusz", "logs", "debug", "pprof"})
-_METHOD_BUCKETS = ANY | {"TRACE", "CONNECT"}
+_METHOD_BUCKETS = (ANY | {"TRACE", "CONNECT"}) - {"PATCH"}
 _LONG_RUNNING = frozenset({"exec", "attach", "portforward", "debug"})
 
 

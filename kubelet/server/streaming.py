@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -99,8 +99,11 @@ def remote_options(query: Mapping[str, Sequence[str]]) -> Options:
 class StreamingProxy:
     """Requests were let through and their pod was found before they come here."""
 
-    def __init__(self, runtime: StreamingRuntime) -> None:
-        self._runtime = runtime
+    def __init__(
+        self, runtime: StreamingRuntime, on_websocket: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`on_websocket` hears of the sessions that are translated here: exec, attach, portforward."""
+        self._runtime, self._on_websocket = runtime, on_websocket
 
     async def exec(self, request: web.Request, pod: Pod, container: str, options: Options) -> web.StreamResponse:
         command = request.query.getall("command", [])
@@ -112,7 +115,7 @@ class StreamingProxy:
                 stdin=options.stdin, stdout=options.stdout, stderr=options.stderr,
             )
             url = (await self._runtime.Exec(call)).url
-        return await self._remote(request, url, options)
+        return await self._remote(request, url, options, "exec")
 
     async def attach(self, request: web.Request, pod: Pod, container: str, options: Options) -> web.StreamResponse:
         """Whether there is a terminal was settled when the container was made; the caller's word on it does not count.
@@ -127,13 +130,14 @@ class StreamingProxy:
                 stdin=options.stdin, stdout=options.stdout, stderr=options.stderr,
             )
             url = (await self._runtime.Attach(call)).url
-        return await self._remote(request, url, replace(options, tty=has_terminal))
+        return await self._remote(request, url, replace(options, tty=has_terminal), "attach")
 
     async def port_forward(self, request: web.Request, pod: Pod, ports: Sequence[int]) -> web.StreamResponse:
         with _refusals():
             call = cri.PortForwardRequest(pod_sandbox_id=await self._ready_sandbox(pod), port=ports)
             url = (await self._runtime.PortForward(call)).url
         if is_tunnel(request):
+            self._on_websocket("portforward")
             return await self._tunnel(request, url)
         return await self._through(request, url)
 
@@ -158,8 +162,11 @@ class StreamingProxy:
                                              f"{pod.metadata.name}: it does not run")
         return max(found, key=lambda one: one.created_at).id
 
-    async def _remote(self, request: web.Request, url: str, options: Options) -> web.StreamResponse:
+    async def _remote(
+        self, request: web.Request, url: str, options: Options, subresource: str
+    ) -> web.StreamResponse:
         if is_websocket(request) and channels.V5 in _websocket_protocols(request):
+            self._on_websocket(subresource)
             return await self._translate(request, url, options)
         return await self._through(request, url)
 

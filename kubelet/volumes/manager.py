@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from kubelet.api.meta import PodUID, pod_key, pod_reference, pod_uid
@@ -23,7 +23,7 @@ from kubelet.objects.errors import ObjectError
 from kubelet.syscalls import Syscalls
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.payload import used_volumes
-from kubelet.volumes.setup import RunBlocking, VolumeSetup
+from kubelet.volumes.setup import RunBlocking, VolumeSetup, volume_plugin
 from kubelet.volumes.teardown import pods_on_disk, remove_pod_directory, tear_down_volumes, volumes_on_disk
 from kubelet.volumes.types import (
     MountedVolume,
@@ -41,9 +41,18 @@ MOUNT_WAIT_SECONDS = 123.0
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.5, 122.0
 UNMOUNT_WAIT_SECONDS = 30.0
 THREADS = 4
+MOUNT, UNMOUNT = "volume_mount", "volume_unmount"
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class VolumeObserver(Protocol):
+    """Who counts operations (kubelet.metrics.storage.StorageOperations)."""
+
+    def __call__(self, plugin: str, operation: str, seconds: float, *, failed: bool) -> None: ...
+
+    def done(self, plugin: str, operation: str, seconds: float) -> None: ...
 
 
 class FileWork:
@@ -66,8 +75,9 @@ class VolumeManager:
     """The volumes of all pods of this node. `syscalls` mounts; `content` collects objects, fields and tokens."""
 
     def __init__(self, root_dir: Path, *, content: ContentSource, syscalls: Syscalls,
-                 recorder: EventRecorder | None = None, files: RunBlocking | None = None) -> None:
-        self._root, self._syscalls, self._recorder = root_dir, syscalls, recorder
+                 recorder: EventRecorder | None = None, files: RunBlocking | None = None,
+                 observer: VolumeObserver | None = None) -> None:
+        self._root, self._syscalls, self._recorder, self._observer = root_dir, syscalls, recorder, observer
         self._files: RunBlocking = files or FileWork()
         self._setup = VolumeSetup(root_dir, content, syscalls, self._files)
         self._pods: dict[PodUID, dict[str, MountedVolume]] = {}
@@ -117,12 +127,13 @@ class VolumeManager:
     async def _bring_up(self, pod: Pod, volume: Volume, deadline: float) -> None:
         """Try until it works or the deadline is over; a volume that is up already is tried once."""
         uid, loop = pod_uid(pod), asyncio.get_running_loop()
-        delay = FIRST_DELAY_SECONDS
+        delay, begin = FIRST_DELAY_SECONDS, loop.time()
         while True:
-            wake = self._wakes.setdefault(uid, asyncio.Event())
+            wake, tried = self._wakes.setdefault(uid, asyncio.Event()), loop.time()
             try:
                 mounted = await self._setup.set_up(pod, volume)
             except (VolumeError, ObjectError, OSError) as error:
+                self._observe(volume_plugin(volume), MOUNT, loop.time() - tried, failed=True)
                 self._report(pod, volume, error)
                 if volume.name in self._pods.get(uid, {}):
                     return  # it keeps what it has: an update can wait, a running pod cannot
@@ -136,8 +147,16 @@ class VolumeManager:
                 except TimeoutError:
                     delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             else:
-                self._pods.setdefault(uid, {})[volume.name] = mounted
+                if volume.name not in self._pods.setdefault(uid, {}):  # else an update: no mount
+                    self._observe(mounted.plugin, MOUNT, loop.time() - tried, failed=False)
+                    if self._observer is not None:
+                        self._observer.done(mounted.plugin, MOUNT, loop.time() - begin)
+                self._pods[uid][volume.name] = mounted
                 return
+
+    def _observe(self, plugin: str, operation: str, seconds: float, *, failed: bool) -> None:
+        if self._observer is not None:
+            self._observer(plugin, operation, seconds, failed=failed)
 
     def _report(self, pod: Pod, volume: Volume, error: Exception) -> None:
         text = f'MountVolume.SetUp failed for volume "{volume.name}" : {error}'
@@ -179,10 +198,15 @@ class VolumeManager:
         deadline, delay = loop.time() + wait, FIRST_DELAY_SECONDS
         async with self._lock(uid):
             while True:
+                tried, plugins = loop.time(), [mounted.plugin for mounted in self._pods.get(uid, {}).values()]
                 try:
                     await self._files(tear_down_volumes, self._syscalls, self._root, uid)
+                    for plugin in plugins:
+                        self._observe(plugin, UNMOUNT, loop.time() - tried, failed=False)
                     break
                 except VolumeError as error:
+                    for plugin in plugins:
+                        self._observe(plugin, UNMOUNT, loop.time() - tried, failed=True)
                     if loop.time() + delay > deadline:
                         raise UnmountError(str(error)) from error
                     logger.warning("cannot take volumes down yet, trying again: %s pod_uid=%s", error, uid)
@@ -199,6 +223,10 @@ class VolumeManager:
             await self._files(remove_pod_directory, self._syscalls, self._root, uid)
         except (VolumeError, OSError) as error:
             raise UnmountError(str(error)) from error
+
+    def plugins(self) -> list[str]:
+        """One entry per volume that is up."""
+        return [mounted.plugin for volumes in self._pods.values() for mounted in volumes.values()]
 
     async def orphans(self, known: Callable[[], set[PodUID]]) -> set[PodUID]:
         """Pods that have a directory here and that nobody knows any more; `known` is asked after the directories."""

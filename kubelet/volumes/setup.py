@@ -87,6 +87,12 @@ def content_plugin(volume: Volume) -> str:
     return next((plugin for plugin, source in sources if source is not None), "")
 
 
+def volume_plugin(volume: Volume) -> str:
+    """The plugin of a volume, "" for types that are not supported."""
+    own = ((plugins.EMPTY_DIR, volume.empty_dir), (plugins.HOST_PATH, volume.host_path))
+    return content_plugin(volume) or next((plugin for plugin, source in own if source is not None), "")
+
+
 def volume_type(volume: Volume) -> str:
     """The field that is set, for messages."""
     return next((field for field in volume.__struct_fields__ if field != "name" and getattr(volume, field) is not None),

@@ -261,3 +261,16 @@ async def test_a_static_pod_is_terminating_until_nothing_of_it_runs() -> None:
         recorder.hold.set()
         await asyncio.sleep(1)
         assert not workers.static_is_terminating("p_n")
+
+
+async def test_workers_are_counted_by_what_they_do_and_for_whom() -> None:
+    syncer = Recorder()
+    async with running(syncer) as workers:
+        workers.update(PodUpdate(UpdateKind.CREATE, make_pod("wanted")))
+        workers.update(PodUpdate(UpdateKind.CREATE, make_pod("static", static=True)))
+        workers.update(PodUpdate(UpdateKind.CREATE, make_pod("gone", deleted=True)))
+        workers.update(PodUpdate(UpdateKind.KILL, make_pod("orphan"), runtime_only=True))
+        await asyncio.sleep(1)
+        assert workers.states(lambda uid: uid != "gone") == {
+            ("sync", "desired", ""): 1, ("sync", "desired", "true"): 1, ("terminated", "orphan", ""): 1,
+            ("terminated", "runtime_only", ""): 1}

@@ -79,8 +79,9 @@ class Runtime:
 
 
 class Up:
-    def __init__(self, base, runtime, commands) -> None:
+    def __init__(self, base, runtime, commands, websockets, server_task) -> None:
         self.base, self.runtime, self.commands = base, runtime, commands
+        self.websockets, self.server_task = websockets, server_task
 
     def exec(self, query="command=cat&input=1&output=1&error=1", container="c"):
         return f"{self.base}/exec/default/web/{container}?{query}"
@@ -93,13 +94,14 @@ async def up():
     await streaming.start()
     runtime, node = Runtime(streaming), Node()
     settings = ServerSettings(node_name="n", address="127.0.0.1", port=0, healthz_port=0)
-    metrics = KubeletMetrics("n")
-    handlers = Handlers(settings, node, node, node, metrics, streaming=StreamingProxy(runtime))
+    metrics, websockets = KubeletMetrics("n"), list[str]()
+    handlers = Handlers(settings, node, node, node, metrics, streaming=StreamingProxy(
+        runtime, websockets.append))
     server = KubeletServer(settings, handlers, Authenticator(None, anonymous=True), AlwaysAllow(), metrics, None)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(streaming.run()), group.create_task(server.run())]
         await server.started.wait()
-        yield Up(f"http://127.0.0.1:{server.bound_ports['main']}", runtime, commands)
+        yield Up(f"http://127.0.0.1:{server.bound_ports['main']}", runtime, commands, websockets, tasks[1])
         for task in tasks:
             task.cancel()
 
@@ -141,6 +143,7 @@ async def test_websockets_are_translated_or_pass_through(up, protocol):
     if protocol in (channels.V5, channels.V4, channels.V4_BASE64):
         assert json.loads(error)["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]
     assert len(up.runtime.calls) == 1
+    assert up.websockets == (["exec"] if protocol == channels.V5 else [])
 
 
 async def test_v5_closes_standard_input_and_carries_much(up):
@@ -383,3 +386,39 @@ async def test_sessions_leave_nothing_behind(up, echo):
 def _aiohttp_connections():
     gc.collect()
     return [one for one in gc.get_objects() if isinstance(one, RequestHandler) and one.transport is not None]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("kubelet.server.server.IDLE_SECONDS", 0.2)
+
+
+async def test_idle_sessions_outlive_the_time_that_idle_connections_have(impatient, up, echo):
+    """streamingConnectionIdleTimeout has no effect, and that of HTTP connections is not for streams."""
+    host, _, port = up.base.removeprefix("http://").partition(":")
+    async with exec_over_websocket(up.exec(), channels.V5) as client, \
+            dial(f"{up.base}/portForward/default/web", spdy_headers(portforward.PROTOCOL)) as dialled:
+        connection = Connection(dialled.reader, dialled.writer, Session(client=True), dialled.rest)
+        data, _ = pair(connection, echo, 1)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(connection.run())
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: node\r\n\r\n")
+            async with asyncio.timeout(10):
+                assert (await reader.read()).startswith(b"HTTP/1.1 200")  # to its end: it was idle for too long
+            writer.close()
+            await data.write(b"x")
+            assert await data.read() == b"X"
+            running.cancel()
+        await client.streams[Kind.STDIN].write(b"still here exit\n")
+        assert await client.read_all(Kind.STDOUT) == b"still here exit\n"
+
+
+async def test_a_server_that_ends_ends_its_sessions_and_their_commands(up):
+    async with exec_over_websocket(up.exec(), channels.V5) as client:
+        await up.commands.running.wait()
+        up.server_task.cancel()
+        async with asyncio.timeout(10):
+            await client.read_all(Kind.STDOUT)
+            await asyncio.wait([up.server_task])
+            await up.commands.cancelled.wait()

@@ -66,9 +66,23 @@ class Recorder:
         self.events.append((kind, reason, message))
 
 
+class Observer:
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str, bool]] = []
+        self.finished: list[tuple[str, str, float]] = []
+
+    def __call__(self, plugin: str, operation: str, seconds: float, *, failed: bool) -> None:
+        assert seconds >= 0
+        self.seen.append((plugin, operation, failed))
+
+    def done(self, plugin: str, operation: str, seconds: float) -> None:
+        self.finished.append((plugin, operation, round(seconds, 1)))
+
+
 class Node:
     def __init__(self, root: Path, *, standalone: bool = False) -> None:
         self.root, self.objects, self.recorder, self.syscalls = root, Objects(), Recorder(), RecordingSyscalls()
+        self.observer = Observer()
         source = None if standalone else self.objects
         self.manager = VolumeManager(
             root,
@@ -76,6 +90,7 @@ class Node:
             syscalls=self.syscalls,
             recorder=self.recorder,
             files=Inline(),
+            observer=self.observer,
         )
 
 
@@ -291,3 +306,20 @@ async def test_whoever_is_cancelled_waits_for_the_thread() -> None:
         assert not task.done()
         release.set()
     assert steps == ["worked"] and task.cancelled()
+
+
+async def test_operations_are_observed_but_updates_are_none(node: Node) -> None:
+    pod = make_pod(CONFIG)
+    with pytest.raises(MountError):
+        await node.manager.mount_pod(pod, wait=0.4)
+    node.objects.config_maps["one"] = {"key": "value"}
+    for _ in range(3):
+        await node.manager.mount_pod(pod)
+    assert node.manager.plugins() == ["kubernetes.io/configmap"]
+    await node.manager.unmount_pod(UID)
+    plugin = "kubernetes.io/configmap"
+    assert node.observer.seen == [
+        (plugin, "volume_mount", True), (plugin, "volume_mount", True), (plugin, "volume_mount", False),
+        (plugin, "volume_unmount", False)]
+    assert node.observer.finished == [(plugin, "volume_mount", 0.0)]
+    assert node.manager.plugins() == []
