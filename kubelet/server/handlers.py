@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from msgspec.structs import replace
 from prometheus_client.registry import Collector
 
@@ -45,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 Answer = Callable[[web.Request, Mapping[str, str]], Awaitable[web.StreamResponse]]
 _TEXT = "text/plain; charset=utf-8"
+MAX_BODY_BYTES = 1 << 20
 
 
 class HttpError(Exception):
@@ -132,7 +134,7 @@ class Handlers:
     async def stats_summary(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
         values = request.query.getall("only_cpu_and_memory", [])
         if request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":
-            values = parse_qs(await request.text()).get("only_cpu_and_memory", []) + values
+            values = parse_qs(await _body(request)).get("only_cpu_and_memory", []) + values
         summary = await self._summary(only_cpu_and_memory=values == ["true"])
         return _json(json.dumps(summary).encode())
 
@@ -350,7 +352,7 @@ class Handlers:
         if request.method != "PUT":
             raise HttpError(406, "unsupported http method")
         try:
-            return plain(200, set_verbosity(await request.text()))
+            return plain(200, set_verbosity(await _body(request)))
         except ValueError as error:
             raise HttpError(400, str(error)) from error
 
@@ -360,6 +362,16 @@ class Handlers:
     async def statusz(self, request: web.Request, _: Mapping[str, str]) -> web.StreamResponse:
         paths = ("/".join(route.segments) for route in ROUTES)
         return _zpage(zpages.statusz(request.headers.get("Accept", ""), self._started, self._now(), paths))
+
+
+async def _body(request: web.Request) -> str:
+    """Of a bounded size, whatever it claims to be. Raises HttpError."""
+    try:
+        return (await request.read()).decode(errors="replace")
+    except web.HTTPRequestEntityTooLarge as error:
+        raise HttpError(413, f"the body is larger than {MAX_BODY_BYTES} bytes\n") from error
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        raise HttpError(400, "the body cannot be read\n") from error
 
 
 def pod_list(pods: Sequence[Pod]) -> bytes:

@@ -20,7 +20,7 @@ from kubelet.metrics import KubeletMetrics
 from kubelet.server import routes
 from kubelet.server.authentication import Authenticator, UnauthenticatedError
 from kubelet.server.authorization import AuthorizationFailedError, Authorizer, ForbiddenError, authorize
-from kubelet.server.handlers import Answer, Handlers, HttpError, plain
+from kubelet.server.handlers import MAX_BODY_BYTES, Answer, Handlers, HttpError, plain
 from kubelet.server.settings import ServerSettings
 from kubelet.server.streaming import StreamingRefusedError
 from kubelet.server.tls import RELOAD_SECONDS, ReloadingContext
@@ -75,7 +75,7 @@ class KubeletServer:
         if (name != "healthz" and not self._settings.enable_server) or (port == 0 and name != "main"):
             yield
             return
-        application = web.Application(client_max_size=MAX_HEADER_BYTES)
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", handle)
         runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, keepalive_timeout=IDLE_SECONDS,

@@ -457,3 +457,38 @@ async def test_headers_beyond_the_limit_are_refused_and_big_ones_are_not(serving
         assert (await up.ask("/pods", headers={"X-Big": "x" * 100_000}))[0] == 200
         status, _ = await up.ask("/pods", headers={"X-Big": "x" * 1_200_000})
         assert status in (400, 431)
+
+
+async def talk(up, data: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", up.server.bound_ports["main"])
+    writer.write(data)
+    async with asyncio.timeout(20):
+        answer = await reader.read(4096)
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(("headers", "body", "status"), [
+    (b"Content-Length: 1", b"4", b"200"), (b"Content-Length: 2\r\nContent-Type: x; charset=nothing", b"\xff4", b"400"),
+    (b"Content-Length: 1048577", b"4" * 1_048_577, b"413"), (b"Transfer-Encoding: chunked", b"zzz\r\n\r\n", b"400"),
+    (b"Transfer-Encoding: chunked", b"1\r\n4\r\n0\r\n\r\n", b"200"), (b"Content-Length: -1", b"", b"400"),
+])
+async def test_bodies_have_a_bound_and_may_be_broken(serving, caplog, headers, body, status):
+    async with serving() as up:
+        answer = await talk(up, b"PUT /debug/flags/v HTTP/1.1\r\nHost: n\r\n" + headers + b"\r\n\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 " + status) or answer.startswith(b"HTTP/1.0 " + status)
+    assert "could not be answered" not in caplog.text
+
+
+async def test_a_client_that_dawdles_holds_up_nobody(serving):
+    async with serving() as up:
+        port = up.server.bound_ports["main"]
+        slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
+        for _, writer in slow:
+            writer.write(b"GET /healthz HTTP/1.1\r\nHo")
+        assert (await up.ask("/healthz"))[0] == 200
+        for _, writer in slow:
+            writer.write(b"st: n\r\nConnection: close\r\n\r\n")
+        for reader, writer in slow:
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            writer.close()
