@@ -12,6 +12,7 @@ from kubelet.config import gates, tlsnames
 from kubelet.config.duration import Duration
 from kubelet.config.flags import KubeletFlags
 from kubelet.config.types import KubeletConfiguration
+from kubelet.version import KUBERNETES_VERSION
 
 Problem = tuple[str, str]
 """(path, what is wrong and what to write)."""
@@ -76,6 +77,8 @@ def _numbers(config: KubeletConfiguration) -> Iterator[Problem]:
         yield "nodeLeaseDurationSeconds", f"is {config.node_lease_duration_seconds}; write a number above 0"
     if config.node_status_max_images < -1:
         yield "nodeStatusMaxImages", f"is {config.node_status_max_images}; write -1 (no limit) or more"
+    if config.logging.flush_frequency <= 0:
+        yield "logging.flushFrequency", f"is {config.logging.flush_frequency}; write a time above 0"
     if not 0 < config.memory_throttling_factor <= 1:
         yield "memoryThrottlingFactor", f"is {config.memory_throttling_factor}; write a number above 0, at most 1"
 
@@ -243,6 +246,11 @@ def _tls(config: KubeletConfiguration) -> Iterator[Problem]:
 
 
 def _rest(config: KubeletConfiguration) -> Iterator[Problem]:
+    major, minor, *_ = KUBERNETES_VERSION.removeprefix("v").split(".")
+    before = f"{major}.{int(minor) - 1}"
+    if config.show_hidden_metrics_for_version not in ("", before):
+        yield ("showHiddenMetricsForVersion", f"is {config.show_hidden_metrics_for_version!r}; only the previous minor "
+                                              f"version is allowed: write {before!r}, or leave it out")
     if config.run_once:
         yield "runOnce", "is true, a mode that is gone; remove it"
     for index, taint in enumerate(config.register_with_taints):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -320,6 +321,8 @@ class KubeletMetrics:
             "kubelet_websocket_streaming_requests_total", "exec, attach and port-forward by WebSocket", ["subresource"])
 
     def _describe_probes(self) -> None:
+        Gauge("process_start_time_seconds", "Start time of the process, Unix time", registry=self.probes).set(
+            psutil.Process().create_time())
         self.prober_probe_total = Counter(
             "prober_probe_total", "Probes by their result",
             ["probe_type", "result", "container", "pod", "namespace", "pod_uid"], registry=self.probes)

@@ -4,6 +4,7 @@ Daemons of systemd have a cgroup of their own, `NAME.service`; elsewhere what th
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from kubelet.eviction.memory import MemoryFiles
 from kubelet.eviction.signals import Signal
 
 RUNTIMES = frozenset({"dockerd", "containerd", "crio"})
+LOOK_SECONDS = 60.0
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -36,6 +38,8 @@ class NodeUsage:
         self, pods_cgroup: Callable[[], str] = lambda: "", *, tree: CgroupTree | None = None, host: Path = Path("/"),
     ) -> None:
         self._pods_cgroup, self._given, self._host = pods_cgroup, tree, host
+        self._known: list[int] = []
+        self._look_again_at = 0.0
 
     @property
     def _tree(self) -> CgroupTree | None:
@@ -71,11 +75,20 @@ class NodeUsage:
     def system_containers(self) -> dict[str, Measured]:
         """By their names in the summary; those that there are not are left out."""
         own = self._daemon([os.getpid()])
-        runtime = self._daemon([
-            process.pid for process in psutil.process_iter(["name"]) if process.info["name"] in RUNTIMES])
+        runtime = self._daemon(self._runtimes())
         pods = self._named(self._pods_cgroup())
         return {name: found for name, found in (("kubelet", own), ("runtime", runtime), ("pods", pods))
                 if found is not None}
+
+    def _runtimes(self) -> list[int]:
+        """A look at all processes takes tens of milliseconds: one a minute, and when one of them has gone."""
+        if self._known and all(_comm(self._host, pid) in RUNTIMES for pid in self._known):
+            return self._known
+        if time.monotonic() >= self._look_again_at:
+            self._known = [int(entry.name) for entry in (self._host / "proc").iterdir()
+                           if entry.name.isdigit() and _comm(self._host, int(entry.name)) in RUNTIMES]
+            self._look_again_at = time.monotonic() + LOOK_SECONDS
+        return self._known
 
     def _daemon(self, pids: list[int]) -> Measured | None:
         services = {path for pid in pids if (path := self._service_of(pid))}
@@ -127,6 +140,10 @@ def _fields(host: Path, pid: int) -> list[int]:
     """The numbers behind the command's name, state first (as 0)."""
     text = _text(host / "proc" / str(pid) / "stat")
     return [0, *map(int, text.rpartition(")")[2].split()[1:])] if text else []
+
+
+def _comm(host: Path, pid: int) -> str:
+    return _text(host / "proc" / str(pid) / "comm").strip()
 
 
 def _machine_cpu() -> int:

@@ -77,6 +77,7 @@ class KubeletServer:
             return
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", handle)
+        application.on_response_prepare.append(_keep_to_ourselves)
         runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, keepalive_timeout=IDLE_SECONDS,
             max_line_size=MAX_HEADER_BYTES, max_field_size=MAX_HEADER_BYTES, shutdown_timeout=_STOP_SECONDS,
@@ -178,6 +179,11 @@ class KubeletServer:
         finally:
             inflight.dec()
             self._metrics.http_requests_duration_seconds.labels(*labels).observe(time.monotonic() - begin)
+
+
+async def _keep_to_ourselves(_: web.Request, response: web.StreamResponse) -> None:
+    """Which library of which version answers is nobody's business."""
+    response.headers.pop("Server", None)
 
 
 def _disabled(path: str) -> web.Response:

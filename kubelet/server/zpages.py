@@ -17,6 +17,8 @@ from kubelet.version import KUBERNETES_VERSION, PODWRIGHT_VERSION
 VERSIONS = ("v1beta1", "v1alpha1")
 GROUP = "config.k8s.io"
 COMPONENT = "kubelet"
+BINARY_VERSION = KUBERNETES_VERSION.removeprefix("v")
+EMULATION_VERSION = BINARY_VERSION.rpartition(".")[0]
 _HEAD = ("\nkubelet {}\nWarning: This endpoint is not meant to be machine parseable, has no formatting compatibility "
          "guarantees and is for debugging purposes only.\n")
 _TEXT = "text/plain; charset=utf-8"
@@ -41,12 +43,13 @@ def statusz(accept: str, started: float, now: float, paths: Iterable[str]) -> Pa
     language = f"none, Python {sys.version.split()[0]}"
     rows = (("Started", f"{begin:%a %b} {begin.day:2} {begin:%H:%M:%S} UTC {begin.year}"),
             ("Up", f"{up // 3600} hr {up % 3600 // 60:02} min {up % 60:02} sec"),
-            ("Go version", language), ("Binary version", KUBERNETES_VERSION), ("Podwright version", PODWRIGHT_VERSION),
+            ("Go version", language), ("Binary version", BINARY_VERSION), ("Emulation version", EMULATION_VERSION),
+            ("Podwright version", PODWRIGHT_VERSION),
             ("Paths", " ".join(roots)))
     text = _HEAD.format("statusz") + "\n" + "".join(f"{name}: {value}\n" for name, value in rows)
     return _page(accept, "Statusz", text, {
         "startTime": f"{begin:%Y-%m-%dT%H:%M:%SZ}", "uptimeSeconds": up, "goVersion": language,
-        "binaryVersion": KUBERNETES_VERSION.removeprefix("v"), "paths": roots,
+        "binaryVersion": BINARY_VERSION, "emulationVersion": EMULATION_VERSION, "paths": roots,
     })
 
 

@@ -192,6 +192,8 @@ def test_an_unknown_field_warns_and_stops_nothing(tmp_path: Path) -> None:
     (HEAD + "tlsCurvePreferences: [29, 29]", "tlsCurvePreferences: names a curve twice; name it once"),
     (HEAD + "logging: {format: json, vmodule: [{filePattern: a, verbosity: 1}]}", "logging.vmodule: is for the format"),
     (HEAD + "logging: {vmodule: [{filePattern: 'a=b', verbosity: 1}]}", "logging.vmodule[0].filePattern: is 'a=b'"),
+    (HEAD + "showHiddenMetricsForVersion: '1.34'", "showHiddenMetricsForVersion: is '1.34'; only the previous minor"),
+    (HEAD + "logging: {flushFrequency: -1s}", "logging.flushFrequency: is -1s; write a time above 0"),
     (HEAD + "logging: {verbosity: -1}", "logging.verbosity: is -1; write a number from 0 to"),
     (HEAD + "runOnce: true", "runOnce: is true, a mode that is gone"),
     (HEAD + "featureGates: {NodeSwap: false}", "featureGates.NodeSwap: is locked to true; remove it"),

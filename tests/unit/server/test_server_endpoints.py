@@ -38,6 +38,13 @@ async def test_healthz_ok_verbose_excluded_and_failing(serving, node):
         assert 'warn: some health checks cannot be excluded: no matches for "x"' in text
 
 
+async def test_no_answer_names_the_library_behind_it(serving):
+    async with serving() as up:
+        for path in ("/healthz", "/unknown", "/pods", "/logs/"):
+            async with up.session.get(up.url(path)) as response:
+                assert "Server" not in response.headers
+
+
 async def test_pods_are_a_v1_list_of_spec_and_status(serving, node):
     async with serving(node) as up:
         for path in ("/pods", "/pods/", "/runningpods/"):
@@ -383,7 +390,7 @@ async def test_configz_flagz_statusz(serving):
         status, text = await up.ask("/flagz")
         assert status == 200 and "root-dir=/var/lib/kubelet" in text.splitlines()
         status, text = await up.ask("/statusz")
-        assert status == 200 and "Binary version: v1.36.3" in text.splitlines()
+        assert status == 200 and "Binary version: 1.36.3" in text.splitlines()
 
 
 async def test_verbosity(serving):

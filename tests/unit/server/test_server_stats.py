@@ -75,6 +75,30 @@ def test_daemons_of_systemd_are_their_services_and_others_the_sum_of_their_proce
     assert (kubelet.cpu_ns, kubelet.usage, kubelet.limit) == (2_000_000, 8192, None)
 
 
+def test_runtimes_are_looked_for_anew_when_one_has_gone(tmp_path, monkeypatch):
+    host, now = machine(tmp_path), 1000.0
+    monkeypatch.setattr("kubelet.server.nodestats.time.monotonic", lambda: now)
+    stat = "(x) S " + " ".join("1" for _ in range(40))
+    usage = NodeUsage(host=host, tree=CgroupV2(tmp_path))
+
+    def runtime_cpu() -> int | None:
+        found = usage.system_containers().get("runtime")
+        return found.stats.cpu_ns if found else None
+
+    assert runtime_cpu() is None
+    write(host / "proc/7", comm="dockerd\n", stat=f"7 {stat}")
+    assert runtime_cpu() is None  # looked a moment ago
+    now += 60
+    one = runtime_cpu()
+    assert one is not None
+    write(host / "proc/8", comm="containerd\n", stat=f"8 {stat}")
+    now += 60
+    assert runtime_cpu() == one  # nothing has gone
+    write(host / "proc/7", comm="something-else\n")
+    write(host / "proc/9", comm="dockerd\n", stat=f"9 {stat}")
+    assert runtime_cpu() == 2 * one
+
+
 def test_processes_are_summed_up_and_those_that_have_gone_left_out(tmp_path):
     host = machine(tmp_path)
     fields = ["S", *["0"] * 40]

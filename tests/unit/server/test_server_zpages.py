@@ -40,7 +40,7 @@ def test_statusz_as_an_object_and_as_text():
     assert value == {
         "kind": "Statusz", "apiVersion": "config.k8s.io/v1beta1", "metadata": {"name": "kubelet"},
         "startTime": "2023-11-14T22:13:20Z", "uptimeSeconds": 3725, "goVersion": value["goVersion"],
-        "binaryVersion": "1.36.3", "paths": ["/metrics", "/pods"]}
+        "binaryVersion": "1.36.3", "emulationVersion": "1.36", "paths": ["/metrics", "/pods"]}
     text = statusz("", 1_700_000_000.0, 1_700_003_725.0, ["pods"]).body
     assert text.startswith("\nkubelet statusz\nWarning: This endpoint is not meant to be machine parseable")
     assert "Started: Tue Nov 14 22:13:20 UTC 2023\nUp: 1 hr 02 min 05 sec\n" in text
