@@ -55,15 +55,17 @@ def update_resources(resources: cri.LinuxContainerResources) -> JSON:
     """Body of the engine's update call too; zero means unchanged there and unlimited at creation.
 
     The swap limit is memory and swap together. Without one a container gets no swap, as the kubelet's default
-    (NoSwap) wants it.
+    (NoSwap) wants it. On cgroup v2 kubelets give swap alone, by the kernel's name of it.
     """
+    memory, swap = resources.memory_limit_in_bytes, resources.unified.get("memory.swap.max", "")
+    both = memory + int(swap) if memory and swap.isdecimal() else memory
     body: JSON = {
         "CpuPeriod": resources.cpu_period,
         "CpuQuota": resources.cpu_quota,
         "CpuShares": resources.cpu_shares,
         "CpusetCpus": resources.cpuset_cpus,
         "CpusetMems": resources.cpuset_mems,
-        "Memory": resources.memory_limit_in_bytes,
-        "MemorySwap": resources.memory_swap_limit_in_bytes or resources.memory_limit_in_bytes,
+        "Memory": memory,
+        "MemorySwap": resources.memory_swap_limit_in_bytes or both,
     }
     return {key: value for key, value in body.items() if value}

@@ -440,7 +440,9 @@ class Agent:
             stop_signals=gates.enabled("ContainerStopSignals", config.feature_gates),
             cpu_cfs_quota=config.cpu_cfs_quota, cpu_cfs_period=int(float(config.cpu_cfs_quota_period) * 1_000_000),
             cgroup_v2=host.cgroup_v2, single_process_oom_kill=config.single_process_oom_kill,
-            swap_controller=host.swap_controller, hugepage_sizes=host.hugepage_names,
+            swap_controller=host.swap_controller,
+            limited_swap=config.memory_swap.swap_behavior == "LimitedSwap",
+            swap_capacity=self.node.facts.swap if self.node.facts else 0, hugepage_sizes=host.hugepage_names,
             masked_paths=host.masked_paths, selinux_enabled=host.selinux_enabled,
             recursive_read_only_handlers=self._recursive_read_only_handlers(),
         )

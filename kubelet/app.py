@@ -42,6 +42,7 @@ from kubelet.containerspec import HostFacts, learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
 from kubelet.images.progress import PullProgress
+from kubelet.kernelflags import set_flags, wrong_flags
 from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
 from kubelet.node.capacity import overdrawn
@@ -100,6 +101,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         host = await asyncio.to_thread(learn_host_facts)
         await asyncio.to_thread(apply_own_score, options.config.oom_score_adj)
         check_host(options, host, await asyncio.to_thread(swap_areas))
+        await asyncio.to_thread(settle_kernel, options)
         ids = await pod_ids(options)
         agent = Agent(options, name, clients, metrics, host, ids)
         await _run(agent, embedded, stop)
@@ -183,6 +185,15 @@ def check_host(options: Options, host: HostFacts, swap: Sequence[str]) -> None:
             f"running with swap on is not supported ({', '.join(swap)}): disable swap, or set failSwapOn: false "
             "(--fail-swap-on=false)"
         )
+
+
+def settle_kernel(options: Options, sysctls: Path = Path("/proc/sys")) -> None:
+    """Raises AgentError for kernel flags that are not as they should be, if they are to be left alone."""
+    if options.config.protect_kernel_defaults:
+        if wrong := wrong_flags(sysctls):
+            raise AgentError(f"{'; '.join(wrong)}: set them by sysctl, or set protectKernelDefaults: false")
+    elif not options.standalone:
+        set_flags(sysctls)
 
 
 async def pod_ids(options: Options) -> IdRange:

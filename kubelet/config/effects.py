@@ -28,7 +28,6 @@ WITHOUT_EFFECT = {
     "logging.options.text.infoBufferSize": _LOGS, "logging.options.json.splitStream": _LOGS,
     "logging.options.json.infoBufferSize": _LOGS,
     "memoryManagerPolicy": _NOT_HERE, "memoryReservationPolicy": _NOT_HERE, "memoryThrottlingFactor": _NOT_HERE,
-    "memorySwap.swapBehavior": "containers get no swap", "protectKernelDefaults": _NOT_HERE,
     "runOnce": "a mode that is gone; true is refused", "showHiddenMetricsForVersion": "no metric is hidden",
     "streamingConnectionIdleTimeout": _UPSTREAM,
     "topologyManagerPolicy": _NOT_HERE, "topologyManagerPolicyOptions": _NOT_HERE, "topologyManagerScope": _NOT_HERE,

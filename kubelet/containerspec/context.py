@@ -33,6 +33,9 @@ class NodeContext:
     cgroup_v2: bool = False
     single_process_oom_kill: bool | None = None
     swap_controller: bool = False
+    limited_swap: bool = False
+    """memorySwap.swapBehavior: LimitedSwap; otherwise no container swaps."""
+    swap_capacity: int = 0
     hugepage_sizes: tuple[str, ...] = ()
     masked_paths: tuple[str, ...] = ()
     recursive_read_only_handlers: frozenset[str] = frozenset()

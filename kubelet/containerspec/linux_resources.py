@@ -13,7 +13,9 @@ from kubelet.cgroups.values import cpu_quota, cpu_shares, hugepage_name, hugepag
 from kubelet.containerspec.context import NodeContext
 from kubelet.resources import (
     BEST_EFFORT,
+    BURSTABLE,
     GUARANTEED,
+    MEMORY,
     Resources,
     container_requests,
     pod_limits,
@@ -44,10 +46,22 @@ def container_resources(pod: Pod, container: AnyContainer, context: NodeContext)
     resources.hugepage_limits.extend(_hugepages({**pod_own, **limits}, context))
     if context.swap_controller:
         if context.cgroup_v2:
-            resources.unified["memory.swap.max"] = "0"
+            resources.unified["memory.swap.max"] = str(swap_limit(pod, own, context))
         else:
             resources.memory_swap_limit_in_bytes = resources.memory_limit_in_bytes
     return resources
+
+
+def swap_limit(pod: Pod, own: ResourceRequirements, context: NodeContext) -> int:
+    """Bytes: with LimitedSwap the share of the node's swap that the container's memory request is of its memory. None
+    for pods that are to be fast and for containers that may use no more than they asked for (KEP-2400)."""
+    request, limit = read(own.requests).get(MEMORY, _NOTHING), read(own.limits).get(MEMORY, _NOTHING)
+    if not context.limited_swap or is_critical(pod) or qos_class(pod) != BURSTABLE or request == limit:
+        return 0
+    bytes_asked_for = math.ceil(request)
+    if bytes_asked_for > context.memory_capacity:
+        return 0
+    return int(bytes_asked_for / context.memory_capacity * context.swap_capacity)
 
 
 def sandbox_resources(

@@ -298,6 +298,30 @@ def test_pod_level_limits_huge_pages_and_unified() -> None:
     assert dict(linux.unified) == {"memory.oom.group": "1", "memory.swap.max": "0"}
 
 
+SWAPS = {"cgroup_v2": True, "swap_controller": True, "limited_swap": True, "swap_capacity": 10 * GI}
+
+
+@pytest.mark.parametrize(
+    ("resources", "spec", "facts", "swap"),
+    [
+        ({"requests": {"memory": "5Gi"}}, {}, {}, GI // 2),
+        ({"requests": {"memory": "5Gi"}, "limits": {"memory": "6Gi"}}, {}, {}, GI // 2),
+        ({"requests": {"memory": "5Gi"}}, {}, {"limited_swap": False}, 0),
+        ({"requests": {"memory": "5Gi"}}, {}, {"swap_capacity": 0}, 0),
+        ({"requests": {"memory": "101Gi"}}, {}, {}, 0),
+        ({"requests": {"memory": "5Gi"}}, {"priority": 2_000_000_000}, {}, 0),
+        ({"requests": {"cpu": "1", "memory": "5Gi"}, "limits": {"memory": "5Gi"}}, {}, {}, 0),
+        ({"requests": {"cpu": "1"}}, {}, {}, 0),
+        ({}, {}, {}, 0),
+        ({"requests": {"cpu": "1", "memory": "5Gi"}, "limits": {"cpu": "1", "memory": "5Gi"}}, {}, {}, 0),
+    ],
+)  # fmt: skip
+def test_limited_swap(resources: dict[str, Any], spec: dict[str, Any], facts: dict[str, Any], swap: int) -> None:
+    pod = make_pod([{"name": "c", "resources": resources}], **spec)
+    linux = container_resources(pod, pod.spec.containers[0], node(**SWAPS | facts))
+    assert linux.unified["memory.swap.max"] == str(swap)
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [

@@ -237,6 +237,14 @@ def test_resources() -> None:
     }
     wanted.memory_swap_limit_in_bytes = 150
     assert resources.update_resources(wanted)["MemorySwap"] == 150
+
+
+@pytest.mark.parametrize(
+    ("memory", "swap", "expected"), [(100, "0", 100), (100, "50", 150), (100, "max", 100), (0, "50", None)]
+)
+def test_swap_alone_becomes_memory_and_swap(memory: int, swap: str, expected: int | None) -> None:
+    wanted = cri.LinuxContainerResources(memory_limit_in_bytes=memory, unified={"memory.swap.max": swap})
+    assert resources.update_resources(wanted).get("MemorySwap") == expected
     assert resources.update_resources(cri.LinuxContainerResources()) == {}
 
 

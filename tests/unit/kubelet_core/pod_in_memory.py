@@ -56,6 +56,8 @@ class MemoryRuntime:
     calls: list[str] = field(default_factory=list)
     broken: dict[str, CriError] = field(default_factory=dict)
     """By verb, or by verb and container name: "StartContainer app"."""
+    tells_addresses: bool = True
+    """With the answer to RunPodSandbox, so that nobody has to ask for them."""
     ignores_term: set[str] = field(default_factory=set)
     exit_codes_on_stop: dict[str, int] = field(default_factory=dict)
     on_start: Callable[[str], None] = lambda _: None
@@ -112,7 +114,14 @@ class MemoryRuntime:
             SandboxID(f"s{number}"), request.config.metadata.attempt, True, self.now() + number, (f"10.0.0.{number}",)
         )
         self.sandboxes[made.id] = made
-        return NewSandbox(made.id, made.ips)
+        return NewSandbox(made.id, made.ips if self.tells_addresses else None)
+
+    async def PodSandboxStatus(self, request: cri.PodSandboxStatusRequest, /) -> cri.PodSandboxStatusResponse:
+        self._called("PodSandboxStatus")
+        found = self.sandboxes[request.pod_sandbox_id]
+        return cri.PodSandboxStatusResponse(status=cri.PodSandboxStatus(
+            id=found.id, network=cri.PodSandboxNetworkStatus(ip=found.ips[0])
+        ))
 
     async def CreateContainer(self, request: cri.CreateContainerRequest, /) -> cri.CreateContainerResponse:
         name, number = request.config.metadata.name, next(self._numbers)

@@ -15,6 +15,9 @@ from kubelet.api.types import (
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
     EphemeralContainer,
+    ExecAction,
+    Lifecycle,
+    LifecycleHandler,
     ObjectMeta,
     Pod,
     PodSpec,
@@ -334,6 +337,35 @@ async def test_failures_are_told_in_the_words_that_people_know(tmp_path: Path) -
         "app": ("RunContainerError", "cannot start app-2: no such file"),
         "other": ("CreateContainerError", "no space"),
     }
+
+
+async def test_a_sandbox_whose_addresses_are_not_told_is_asked_for_them(tmp_path: Path) -> None:
+    life = PodInMemory(pod(container("app")), tmp_path)
+    life.runtime.tells_addresses = False
+    life.runtime.broken["PodSandboxStatus"] = UnavailableError("busy", "PodSandboxStatus")
+    _, outcome = await life.sync()
+    text = "Unable to get pod sandbox status: rpc error: code = Unavailable desc = busy"
+    assert life.events() == [f"FailedPodSandBoxStatus: {text}"]
+    assert outcome.errors and outcome.retry_at == asyncio.get_running_loop().time() + 1
+    await asyncio.sleep(1)
+    del life.runtime.broken["PodSandboxStatus"]
+    await life.settle()
+    assert life.states() == {"app": "running"}
+
+
+async def test_a_container_whose_hook_fails_is_stopped_and_started_again_later(tmp_path: Path) -> None:
+    hook = Lifecycle(post_start=LifecycleHandler(exec=ExecAction(command=("prepare",))))
+    life = PodInMemory(pod(container("app", lifecycle=hook), container("after")), tmp_path)
+    life.runtime.broken["ExecSync app"] = UnavailableError("no such command", "ExecSync")
+    await life.sync()
+    assert life.runtime.calls[-3:] == ["StopContainer app", "CreateContainer after", "StartContainer after"]
+    assert "FailedPostStartHook: PostStartHook failed" in life.events()
+    waiting = {status.name: status.state.waiting for status in life.status.container_statuses if status.state}
+    assert waiting["app"] is not None and waiting["app"].reason == "PostStartHookError"
+    del life.runtime.broken["ExecSync app"]
+    await asyncio.sleep(10)
+    await life.settle()
+    assert life.states() == {"app": "running", "after": "running"}
 
 
 async def test_a_sandbox_that_cannot_be_made_is_tried_again_later_each_time(tmp_path: Path) -> None:

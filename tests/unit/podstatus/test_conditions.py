@@ -18,6 +18,7 @@ from podstatus_builders import (
 
 from kubelet.api.types import PodCondition, PodReadinessGate, PodStatus
 from kubelet.podstatus import ProbeFlags, with_container_flag
+from kubelet.podstatus.conditions import containers_ready, initialized
 from kubelet.podworkers import Verdict
 
 UNREADY = ProbeFlags(started=True, ready=False)
@@ -42,6 +43,12 @@ def test_containers_ready(of, seen, expected):
     status = generate(of, seen)
     assert condition(status, "ContainersReady") == expected
     assert condition(status, "Ready") == expected
+
+
+def test_where_nothing_is_known_of_any_container():
+    of = pod(init=(container("init"),))
+    for found in (containers_ready(of, {}, "Pending"), initialized(of, PodStatus(), {}, "Pending")):
+        assert (found.status, found.reason, found.message) == ("False", "UnknownContainerStatuses", "")
 
 
 def test_an_unready_sidecar_holds_up_readiness():
