@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from conformance.soak.engine import Engine
@@ -17,6 +17,7 @@ _OF_PODS = ("/pods/", "/containers/", "/netns/", "net:[")
 """What stands in the targets of descriptors that belong to pods."""
 _DAEMONS = ("kubelet", "dockershim", "dockershim.logs")
 _ESTABLISHED = "01"
+_ENGINES_NAMESPACES = "run/docker/netns"
 
 
 async def take(node: ThrowawayNode, engine: Engine) -> Inventory:
@@ -30,15 +31,17 @@ async def take(node: ThrowawayNode, engine: Engine) -> Inventory:
 
 def _read(node: ThrowawayNode, containers: frozenset[str], links: list[str], rules: list[str]) -> Inventory:
     root = node.root
+    mounts = frozenset(_mounts(node.pid))
     return Inventory(
         containers=containers,
-        network_namespaces=frozenset(_names(root, "run/netns", "run/docker/netns")) - {"run/docker/netns/default"},
+        network_namespaces=frozenset(_names(root, "run/netns"))
+        | (namespaces_of_engine(_names(root, _ENGINES_NAMESPACES), mounts) - {f"{_ENGINES_NAMESPACES}/default"}),
         leases=frozenset(name for name in _names(root, "var/lib/cni/networks/podwright")
                          if not re.search(r"/(lock|last_reserved_ip\.\d+)$", name)),
         cni_results=frozenset(_names(root, "var/lib/cni/cache/results")),
         devices=frozenset(line.split(": ")[1].partition("@")[0] for line in links),
         firewall_rules=frozenset(rule for line in rules if (rule := _rule(line))),
-        mounts=frozenset(_mounts(node.pid)),
+        mounts=mounts,
         pod_directories=frozenset(_names(root, "var/lib/kubelet/pods")),
         log_directories=frozenset(_names(root, "var/log/pods", "var/log/containers")),
         control_groups=frozenset(_control_groups(root / "sys/fs/cgroup")),
@@ -54,6 +57,12 @@ def _names(root: Path, *directories: str) -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError):
             for entry in (root / directory).iterdir():
                 yield f"{directory}/{entry.name}"
+
+
+def namespaces_of_engine(names: Iterable[str], mounts: Collection[str]) -> frozenset[str]:
+    """Those that are namespaces. A restarted engine makes a file for each host-network container that it finds dead,
+    and removes it a minute later if it lives that long (libnetwork, sandboxRestore): it holds nothing."""
+    return frozenset(name for name in names if f"/{name}" in mounts)
 
 
 def _rule(line: str) -> str:

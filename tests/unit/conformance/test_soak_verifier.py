@@ -8,7 +8,7 @@ import pytest
 
 from conformance.soak.agreement import disagreements, unfinished
 from conformance.soak.engine import EngineContainer, EngineModel
-from conformance.soak.inventory import daemon_of, is_of_engine
+from conformance.soak.inventory import daemon_of, is_of_engine, namespaces_of_engine
 from conformance.soak.leaks import Inventory, leaks
 from conformance.soak.statuses import StatusRules, runtime_uid
 
@@ -66,6 +66,11 @@ def test_daemons_are_known_by_their_command_lines(line: str, daemon: str) -> Non
 ])
 def test_the_engines_own_processes_are_not_looked_at(line: str, of_engine: bool) -> None:
     assert is_of_engine(line) is of_engine
+
+
+def test_a_file_of_the_engines_is_a_namespace_only_while_something_is_mounted_on_it() -> None:
+    names, mounts = ["run/docker/netns/one", "run/docker/netns/two"], {"/run", "/run/docker/netns/two"}
+    assert namespaces_of_engine(names, mounts) == {"run/docker/netns/two"}
 
 
 # Statuses.
