@@ -193,7 +193,7 @@ class Pleg:
                 pass
 
     def _relist_period(self) -> float:
-        if self.mode is not Mode.STREAMING:
+        if self.mode is not Mode.STREAMING or self._relist_failed:
             return self._timing.relist_period
         return self._timing.retry_period if self._reinspect else self._timing.stream_relist_period
 

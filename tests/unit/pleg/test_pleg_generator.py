@@ -118,6 +118,26 @@ async def test_what_ended_without_a_word_is_noticed_with_the_next_sandboxs_event
         assert [(found.id, found.running) for found in seen.containers] == [(second, True), (first, False)]
 
 
+async def test_a_relist_that_fails_is_made_again_though_the_stream_is_up(tmp_path: Path) -> None:
+    """As while the runtime lives and its engine does not: what ended meanwhile is in no event."""
+    runtime = FakeRuntime()
+    _, app = runtime.run_pod("u1", "app")
+    async with running(runtime, tmp_path / "s") as pleg:
+        await streaming(pleg, runtime)
+        runtime.broken.add("ListContainers")
+        runtime.break_streams()
+        await eventually(lambda: pleg.mode is not Mode.STREAMING)
+        await eventually(lambda: pleg.mode is Mode.STREAMING)
+        runtime.calls.clear()
+        await eventually(lambda: runtime.calls["ListContainers"] >= 3)
+        runtime.exit(app, 3)
+        runtime.broken.clear()
+        await eventually(lambda: pleg.cache.get("u1").container("app").exit_code == 3)
+        runtime.calls.clear()
+        await asyncio.sleep(5 * FAST.relist_period)
+        assert runtime.calls["ListContainers"] <= 1
+
+
 async def test_an_idle_node_is_left_alone_while_the_stream_is_up(tmp_path: Path) -> None:
     runtime = FakeRuntime()
     for number in range(110):
