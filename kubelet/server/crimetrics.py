@@ -72,13 +72,12 @@ async def runtime_metrics(runtime: StatsRuntime, tree: CgroupTree | None = None)
     if not descriptors:
         return None
     whole = RuntimeMetrics(descriptors, pods)
+    return RuntimeMetrics(descriptors, pods, await asyncio.to_thread(_precise, whole, tree))
+
+
+def _precise(metrics: RuntimeMetrics, tree: CgroupTree | None) -> Seconds:
     try:
-        seconds = await asyncio.to_thread(_precise, whole.cgroups(), tree)
+        return cgroup_seconds.read(tree or detect_tree(), metrics.cgroups())
     except CgroupError as error:
         logger.debug("CPU times are told in whole seconds reason=%s", error)
-        return whole
-    return RuntimeMetrics(descriptors, pods, seconds)
-
-
-def _precise(paths: set[str], tree: CgroupTree | None) -> Seconds:
-    return cgroup_seconds.read(tree or detect_tree(), paths)
+        return {}

@@ -172,7 +172,8 @@ class Handlers:
         if self._machine is None:
             self._machine = await asyncio.to_thread(read_machine, self._settings.checkpoints.parent)
         machine = MachineMetrics(self._machine, failed=containers is None)
-        return _scrape(expose(machine) if containers is None else expose(containers, machine))
+        # A hundred pods are a megabyte of text: not for the event loop.
+        return _scrape(await asyncio.to_thread(expose, *([] if containers is None else [containers]), machine))
 
     async def _from_statistics(self, runtime: StatsRuntime) -> Collector:
         answer = await runtime.ListPodSandboxStats(cri.ListPodSandboxStatsRequest())

@@ -1,11 +1,13 @@
 """What pods have on the node's disks: volumes, container logs, and what else lies in their directories.
 
 Trees are walked when somebody asks, in a thread, and what was found is told again for volumeStatsAggPeriod: walking
-them is the expensive part of a summary. A negative period switches it off. Of a volume that is a file system of its
-own, that file system's figures count; of one on the node's disk, what its tree takes.
+them is the expensive part of a summary. There is one walk at a time, and nobody waits long for it: a volume with
+millions of files is told of when they have been counted. A negative period switches it off. Of a volume that is a file
+system of its own, that file system's figures count; of one on the node's disk, what its tree takes.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +21,11 @@ from kubelet.eviction.meter import measure
 from kubelet.eviction.usage import Disk, is_ephemeral
 from kubelet.metrics.storage import PodFigures
 from kubelet.server.statsjson import Json, precise_time
+
+logger = logging.getLogger(__name__)
+
+WAIT_SECONDS = 3.0
+"""How long whoever asks waits for a walk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +52,35 @@ class PodStorage:
     ) -> None:
         self._root, self._logs, self._period, self._now = root_dir, pod_logs, period_seconds, now
         self._known: dict[str, tuple[float, PodDisk]] = {}
-        self._lock = asyncio.Lock()
+        self._walk: asyncio.Future[None] | None = None
 
     async def of(self, pods: Iterable[Pod]) -> Mapping[str, PodDisk]:
-        """By UID; empty when it is switched off."""
+        """By UID; empty when it is switched off, and without pods that are still being measured for the first time."""
         if self._period < 0:
             return {}
-        async with self._lock:
-            current = {pod_uid(pod): pod for pod in pods}
-            self._known = {uid: found for uid, found in self._known.items() if uid in current}
-            for uid, pod in current.items():
-                known = self._known.get(uid)
-                if known is None or self._now() - known[0] >= self._period:
-                    self._known[uid] = self._now(), await asyncio.to_thread(self._measure, pod)
-            return {uid: disk for uid, (_, disk) in self._known.items()}
+        current = {pod_uid(pod): pod for pod in pods}
+        for uid in self._known.copy().keys() - current.keys():
+            self._known.pop(uid, None)
+        if self._walk is None or self._walk.done():
+            due = [pod for uid, pod in current.items()
+                   if uid not in self._known or self._now() - self._known[uid][0] >= self._period]
+            if due:
+                self._walk = asyncio.get_running_loop().run_in_executor(None, self._measure_all, due)
+        if self._walk is not None:
+            await asyncio.wait([self._walk], timeout=WAIT_SECONDS)
+        return self.known()
 
     def known(self) -> Mapping[str, PodDisk]:
         """What was found last, without another look."""
-        return {uid: disk for uid, (_, disk) in self._known.items()}
+        return {uid: disk for uid, (_, disk) in self._known.copy().items()}  # a walk may add to it meanwhile
+
+    def _measure_all(self, pods: Iterable[Pod]) -> None:
+        """In a thread; a pod whose files cannot be read, or that goes meanwhile, is tried again by the next walk."""
+        for pod in pods:
+            try:
+                self._known[pod_uid(pod)] = self._now(), self._measure(pod)
+            except OSError as error:
+                logger.debug("The storage of a pod cannot be measured pod_uid=%s error=%s", pod_uid(pod), error)
 
     def _measure(self, pod: Pod) -> PodDisk:
         stamp, logs = precise_time(int(self._now() * 1e9)), paths.pod_log_dir(self._logs, pod)

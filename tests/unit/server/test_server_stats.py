@@ -1,6 +1,7 @@
 """The figures of /stats/summary: from files of both kinds of cgroups, from /proc, from CRI and from disk."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cri.cgroup_stats import CgroupStats, Pressure
 from cri.v1 import api_pb2 as cri
 from kubelet.api.types import EmptyDirVolumeSource, HostPathVolumeSource, PersistentVolumeClaimVolumeSource, Volume
 from kubelet.cgroups import CgroupV1, CgroupV2
+from kubelet.eviction.usage import Disk
 from kubelet.server.nodestats import NodeUsage, processes
 from kubelet.server.podstorage import PodStorage
 from kubelet.server.stats import StatsProvider
@@ -190,6 +192,27 @@ async def test_trees_are_walked_once_in_a_period(disks):
     assert (await storage.of([pod]))["u1"].logs["c"].inodes == 2
     assert await storage.of([]) == {} == storage.known()
     assert await PodStorage(root, logs, -1).of([pod]) == {}
+
+
+async def test_nobody_waits_long_for_a_big_volume_and_nobody_counts_it_twice(disks, monkeypatch):
+    pod, root, logs = disks
+    go, walks = threading.Event(), []
+
+    def slow(directory):
+        walks.append(directory)
+        go.wait(10)
+        return Disk(1, 1)
+
+    monkeypatch.setattr("kubelet.server.podstorage.measure", slow)
+    monkeypatch.setattr("kubelet.server.podstorage.WAIT_SECONDS", 0.01)
+    storage = PodStorage(root, logs)
+    try:
+        assert await storage.of([pod]) == {} == await storage.of([pod])
+        assert len(walks) == 1
+    finally:
+        go.set()
+    monkeypatch.setattr("kubelet.server.podstorage.WAIT_SECONDS", 10)
+    assert (await storage.of([pod]))["u1"].logs["c"] == Disk(1, 1)
 
 
 async def test_the_first_who_asks_finds_the_nodes_rate(tmp_path, runtime):
