@@ -29,7 +29,9 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 90.0
 MAX_HEADER_BYTES = 1 << 20
-_STOP_SECONDS = 2.0
+_STOP_SECONDS = 0.5
+"""What is under way at the end gets this long, and as long again to take its cancellation: followed logs and sessions
+take all of it, and a restart of the agent waits for them."""
 
 
 class KubeletServer:
