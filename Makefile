@@ -84,7 +84,7 @@ contracts: $(STAMP)
 	@$(BIN)/lint-imports --no-cache
 
 generate: $(STAMP)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m generate.cri_stubs
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m generate.protocols
 	@$(BIN)/python -m generate.api_types
 
 generate-check: $(STAMP)

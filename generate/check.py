@@ -4,20 +4,17 @@ import filecmp
 import tempfile
 from pathlib import Path
 
-from generate import api_types, cri_stubs
+from generate import api_types, protocols
 
-GENERATED = (
-    "cri/v1/api_pb2.py", "cri/v1/api_pb2.pyi", "cri/v1/api_pb2_grpc.py", "cri/v1/api_pb2_grpc.pyi",
-    "kubelet/api/types.py",
-)
+GENERATED = (*(name for protocol in protocols.PROTOCOLS for name in protocol.files), "kubelet/api/types.py")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch)
-        (fresh / "cri/v1").mkdir(parents=True)
-        (fresh / "kubelet/api").mkdir(parents=True)
-        cri_stubs.generate(fresh)
+        for name in GENERATED:
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+        protocols.generate(fresh)
         api_types.generate(fresh / "kubelet/api/types.py")
         stale = [name for name in GENERATED if not filecmp.cmp(name, fresh / name, shallow=False)]
     if stale:

@@ -17,10 +17,9 @@ import msgspec
 from kubelet.allocation.resources import PodResources
 from kubelet.api.meta import PodUID
 from kubelet.api.types import ResourceRequirements
+from kubelet.fnv import fnv1a_32
 
 logger = logging.getLogger(__name__)
-
-_FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -90,10 +89,7 @@ class ResourceStore:
 
 def checksum(data: str) -> int:
     """checkpointmanager/checksum: a hash of the value as spew prints it, type first."""
-    hashed = _FNV_OFFSET
-    for byte in f"(string){data}".encode():
-        hashed = ((hashed ^ byte) * _FNV_PRIME) & 0xFFFFFFFF
-    return hashed
+    return fnv1a_32(f"(string){data}".encode())
 
 
 def _read(path: Path) -> dict[PodUID, PodResources]:

@@ -7,9 +7,8 @@ import msgspec
 
 from kubelet.api.meta import AnyContainer
 from kubelet.api.types import Pod
+from kubelet.fnv import fnv1a_32
 from pleg import state
-
-_FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
 def container_hash(container: AnyContainer) -> str:
@@ -18,9 +17,7 @@ def container_hash(container: AnyContainer) -> str:
     plain = msgspec.json.encode({"image": container.image, "name": container.name})
     for char, escape in ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026")):  # as Go's JSON writes them
         plain = plain.replace(char, escape)
-    hashed = _FNV_OFFSET
-    for byte in f"([]uint8)[{' '.join(map(str, plain))}]".encode():
-        hashed = ((hashed ^ byte) * _FNV_PRIME) & 0xFFFFFFFF
+    hashed = fnv1a_32(f"([]uint8)[{' '.join(map(str, plain))}]".encode())
     return f"{hashed:x}"
 
 

@@ -1,36 +1,48 @@
-"""Generates cri/v1: messages, typed stubs and the gRPC service of CRI v1, from k8s.io/cri-api's api.proto.
-
-Usage: python -m generate.cri_stubs [OUTPUT_ROOT]
-"""
+"""Python stubs of one protocol definition in a Go module: messages, typed stubs and the gRPC service."""
 
 import ast
 import shutil
-import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from grpc_tools import protoc
 
-from generate.gomodule import STAGING_VERSION, module_dir
+from generate.gomodule import module_dir
 
 
-def generate(root: Path) -> None:
-    """Write api_pb2.py, api_pb2.pyi, api_pb2_grpc.py and api_pb2_grpc.pyi below root/cri/v1."""
-    source = module_dir("k8s.io/cri-api", STAGING_VERSION) / "pkg/apis/runtime/v1/api.proto"
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """`source` below the module becomes `package`/api_pb2*.py below the checkout."""
+
+    module: str
+    version: str
+    source: str
+    package: str
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        names = ("api_pb2.py", "api_pb2.pyi", "api_pb2_grpc.py", "api_pb2_grpc.pyi")
+        return tuple(f"{self.package}/{name}" for name in names)
+
+
+def generate(protocol: Protocol, root: Path) -> None:
+    """Write the protocol's files below `root`."""
+    source = module_dir(protocol.module, protocol.version) / protocol.source
     with tempfile.TemporaryDirectory() as scratch:
         # protoc derives the Python package from the path below its include directory.
-        proto = Path(scratch, "cri/v1/api.proto")
+        proto = Path(scratch, protocol.package, "api.proto")
         proto.parent.mkdir(parents=True)
         shutil.copyfile(source, proto)
         code = protoc.main([
             "protoc", f"-I{scratch}", f"--python_out={root}", f"--mypy_out=quiet,readable_stubs:{root}",
-            f"--grpc_python_out={root}", f"--mypy_grpc_out=quiet,readable_stubs:{root}", "cri/v1/api.proto",
+            f"--grpc_python_out={root}", f"--mypy_grpc_out=quiet,readable_stubs:{root}",
+            f"{protocol.package}/api.proto",
         ])
     if code != 0:
         raise SystemExit(f"generate: protoc failed on {source}")
-    strip_comments(root / "cri/v1/api_pb2.pyi")
-    strip_comments(root / "cri/v1/api_pb2_grpc.py")
-    strip_comments(root / "cri/v1/api_pb2_grpc.pyi")
+    for name in protocol.files[1:]:
+        strip_comments(root / name)
 
 
 def strip_comments(path: Path) -> None:
@@ -54,7 +66,3 @@ class _WithoutDocstrings(ast.NodeTransformer):
         if isinstance(body, list):
             setattr(node, "body", _without_docstring(body))  # noqa: B010 - not every node class has a body
         return node
-
-
-if __name__ == "__main__":
-    generate(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve())
