@@ -1,8 +1,9 @@
 """The node's last word on a pod: whether it can run here, and if not, with which reason and message.
 
-    pressure ▸ sysctls ▸ pod OS ▸ supplemental groups policy ▸ resources ▸ node affinity ▸ node name ▸ host ports
-             ▸ NoExecute taints ▸ AppArmor ▸ features ▸ shutdown       the first that objects gives the rejection
+    pressure ▸ sysctls ▸ (devices) ▸ pod OS ▸ supplemental groups policy ▸ resources ▸ node affinity ▸ node name
+             ▸ host ports ▸ NoExecute taints ▸ AppArmor ▸ features ▸ shutdown      the first that objects says why
 
+Devices are given in between by kubelet.devices, to a pod for which `refused_before_devices` has no objection.
 A critical pod that lacks nothing but resources is not rejected: others give way to it (kubelet.preemption).
 A pure function of the pod, the other pods and the node. Texts: pkg/kubelet/lifecycle/predicate.go, handlers.go,
 sysctl/allowlist.go, eviction/eviction_manager.go; the checks shared with the scheduler: pkg/scheduler AdmissionCheck.
@@ -24,7 +25,17 @@ from kubelet.api.types import (
     Toleration,
 )
 from kubelet.node.declared import needed_features
-from kubelet.resources import BEST_EFFORT, CPU, EPHEMERAL_STORAGE, MEMORY, PODS, pod_requests, qos_class, read
+from kubelet.resources import (
+    BEST_EFFORT,
+    CPU,
+    EPHEMERAL_STORAGE,
+    MEMORY,
+    PODS,
+    is_extended_resource,
+    pod_requests,
+    qos_class,
+    read,
+)
 
 OS_LABEL = "kubernetes.io/os"
 THIS_OS = "linux"
@@ -97,6 +108,11 @@ class NodeState:
     shutting_down: bool = False
     pod_level_resources: bool = True
     """The feature gate PodLevelResources."""
+
+
+def refused_before_devices(pod: Pod, state: NodeState) -> Rejection | None:
+    """The objections for which no device plugin has to be asked first."""
+    return _under_pressure(pod, state) or _sysctls(pod, state)
 
 
 def admit(
@@ -205,17 +221,11 @@ def find_shortages(pod: Pod, others: Sequence[Pod], node: Node) -> Iterator[Shor
     first = (CPU, MEMORY, EPHEMERAL_STORAGE)
     for name in (*first, *sorted(requests.keys() - set(first))):
         wanted = requests.get(name, Fraction(0))
-        if name not in allocatable and _is_extended(name):
+        if name not in allocatable and is_extended_resource(name):
             continue
         taken, capacity = used.get(name, Fraction(0)), allocatable.get(name, Fraction(0))
         if wanted > 0 and wanted > capacity - taken:
             yield Shortage(name, wanted, taken, capacity)
-
-
-def _is_extended(name: str) -> bool:
-    """A resource of somebody's own domain, as device plugins advertise them."""
-    domain, slash, _ = name.partition("/")
-    return bool(slash) and not domain.endswith("kubernetes.io") and not name.startswith("requests.")
 
 
 def _predicate(name: str, description: str) -> Rejection:

@@ -5,7 +5,7 @@ the API server cannot be had and say so.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from kubelet.allocation.conditions import ResizeConditions
 from kubelet.allocation.manager import Allocations
 from kubelet.api import quantity
 from kubelet.api.meta import ContainerKind, PodUID, is_static, parse_time, pod_uid
-from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements
+from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements, ResourceStatus
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
 from kubelet.certificates import ClientIdentity
@@ -38,6 +38,8 @@ from kubelet.cgroups.allocatable import AllocatableEnforcer
 from kubelet.collection import GarbageCollection, Places, image_policy
 from kubelet.config import Options, gates
 from kubelet.containerspec import HostFacts, NodeContext
+from kubelet.deviceadmission import DeviceAdmission, device_statuses, node_with_given, running_containers, uids
+from kubelet.devices.manager import DeviceManager, Surroundings
 from kubelet.events import ApiEventRecorder, EventRecorders, LogEventRecorder
 from kubelet.eviction import EvictionManager, NodeMeter
 from kubelet.executor.kill import Killer
@@ -146,6 +148,7 @@ class Agent:
         self.runtime_facts = RuntimeFacts(clients.runtime)
         self.pleg = Pleg(clients.runtime)
         self.pods = PodManager()
+        self._make_devices()
         self._make_node()
         self._make_pod_rooms()
         self._make_workers()
@@ -166,6 +169,22 @@ class Agent:
         stats.on_pod_relist = metrics.pleg_pod_relist_duration_seconds.observe
         stats.on_event_latency = metrics.evented_pleg_connection_latency_seconds.observe
 
+    def _make_devices(self) -> None:
+        metrics = self.metrics
+        self.devices = DeviceManager(self.root_dir, Surroundings(
+            active=lambda: uids(self.node_pods.active()),
+            all_sources_seen=lambda: self.config.all_sources_seen(),  # noqa: PLW0108 - made later
+            running=lambda uid: running_containers(self.pleg.cache, uid),
+            changed=lambda: self.node.wake(),  # noqa: PLW0108 - made later
+            health_changed=self._device_health_changed,
+            registered=lambda resource: metrics.device_plugin_registration_total.labels(resource).inc(),
+            allocated=lambda resource, seconds:
+                metrics.device_plugin_alloc_duration_seconds.labels(resource).observe(seconds),
+        ))
+
+    def _device_statuses(self, pod: Pod) -> Mapping[str, tuple[ResourceStatus, ...]]:
+        return device_statuses(self.devices, pod)
+
     def _make_node(self) -> None:
         """The node itself: what it is, how it does, and the cgroups that it lends to pods."""
         clients = self.clients
@@ -180,6 +199,7 @@ class Agent:
                 listed=self._listed_node, volumes_in_use=lambda: self.volumes.volumes_in_use(),  # noqa: PLW0108 - made later
                 pod_cidr_changed=self._pod_cidr_changed, pressure=lambda: self.eviction.pressure,
                 errors=lambda: self.shutdown.errors(),  # noqa: PLW0108 - made later
+                devices=self.devices.capacity, made_anew=lambda: self.devices.fresh,
             ),
         )
         self.lease = LeaseKeeper(
@@ -245,6 +265,8 @@ class Agent:
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
             self._recursive_read_only, self.recorder, resize_conditions=self.allocations.conditions.of,
             actuated=self.actuated.get, stop_signals=gates.enabled("ContainerStopSignals", config.feature_gates),
+            devices=self._device_statuses if gates.enabled("ResourceHealthStatus", config.feature_gates)
+            else lambda _: {},
         )
 
     def _make_workers(self) -> None:
@@ -254,7 +276,7 @@ class Agent:
         self.configs = configs = PodConfigs(
             self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
             self.objects, self.services, self.runtime_classes, lambda: self.node.reference, self.user_namespaces,
-            lambda: self.health.handlers,
+            lambda: self.health.handlers, self.devices,
         )
         starter = Starter(
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
@@ -334,9 +356,10 @@ class Agent:
             self._admit, preemptor, self.status_manager, self.recorder, self.mirrors,
             tidiers(
                 self.probes, self.status_manager, self.statuses.messages, self.pleg.cache, self.collection,
-                self.volumes, self.cgroups, self.allocations, self.actuated, self.user_namespaces,
+                self.volumes, self.cgroups, self.allocations, self.actuated, self.user_namespaces, self.devices,
             ),
             time.time, on_rejected=lambda reason: self.metrics.admission_rejections_total.labels(reason).inc(),
+            devices=DeviceAdmission(self.devices, self._refused_before_devices),
         )
         self.loop = SyncLoop(
             self.config, self.pods, self.workers, self.pleg, self.probes.results, self.upkeep, self.timeline,
@@ -458,6 +481,11 @@ class Agent:
         handler = self.runtime_classes.known_handler(pod.spec.runtime_class_name)
         return handler in self._recursive_read_only_handlers()
 
+    def _device_health_changed(self, owners: Collection[PodUID]) -> None:
+        for uid in owners:
+            if (pod := self.pods.get(uid)) is not None:
+                self._wake(pod)
+
     def _wake(self, pod: Pod) -> None:
         if self.workers.knows(pod_uid(pod)):
             self.workers.update(PodUpdate(UpdateKind.SYNC, pod))
@@ -484,10 +512,17 @@ class Agent:
             return admission.Rejection("UnexpectedAdmissionError", str(error))
 
     def _ask_admission(self, pod: Pod, active: list[Pod]) -> admission.Rejection | admission.NeedsRoom | None:
-        facts, node = self.node.facts, self.node.node()
+        node = node_with_given(self.node.node(), self.devices, pod)
+        return admission.admit(pod, active, node, self._node_state())
+
+    def _refused_before_devices(self, pod: Pod) -> admission.Rejection | None:
+        return admission.refused_before_devices(pod, self._node_state())
+
+    def _node_state(self) -> admission.NodeState:
+        facts = self.node.facts
         state = admission.NodeState(
             allowed_unsafe_sysctls=tuple(self.options.config.allowed_unsafe_sysctls), apparmor=self.host.apparmor,
             pod_level_resources=gates.enabled("PodLevelResources", self.options.config.feature_gates),
             pressure=self.eviction.pressure.names(), shutting_down=self.shutdown.shutting_down,
         )
-        return admission.admit(pod, active, node, replace(state, kernel=facts.kernel) if facts else state)
+        return replace(state, kernel=facts.kernel) if facts else state

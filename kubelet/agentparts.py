@@ -17,6 +17,7 @@ from kubelet.cgroups.allocatable import Enforcement
 from kubelet.collection import GarbageCollection
 from kubelet.config import KubeletConfiguration, KubeletFlags, Options
 from kubelet.containerspec import HostFacts
+from kubelet.devices.manager import DeviceManager
 from kubelet.eviction import EvictionSettings, effective_hard, parse_thresholds
 from kubelet.node import NodeSettings
 from kubelet.node.declared import declared_features
@@ -174,7 +175,7 @@ def pod_sources(
 def tidiers(
     probes: PodProbes, statuses: StatusManager, messages: TerminationMessages, cache: PodCache,
     collection: GarbageCollection, volumes: VolumeManager, cgroups: PodCgroups, allocations: Allocations,
-    actuated: ResourceStore, user_namespaces: UserNamespaces,
+    actuated: ResourceStore, user_namespaces: UserNamespaces, devices: DeviceManager,
 ) -> list[Tidier]:
     """Who cleans up after pods that are gone, in this order."""
     async def forget(matter: Matter) -> None:
@@ -182,6 +183,7 @@ def tidiers(
         statuses.retain(matter())
         allocations.retain(matter())
         actuated.retain(matter())
+        devices.retain_active()
         messages.retain({container.id for runtime in cache for container in runtime.containers})
 
     async def remove_containers(matter: Matter) -> None:

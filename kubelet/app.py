@@ -49,6 +49,7 @@ from kubelet.node.capacity import overdrawn
 from kubelet.notify import keep_watchdog_fed, notify, watchdog_seconds
 from kubelet.oom import OomWatcher, apply_own_score
 from kubelet.operator.server import SOCKET_NAME, OperatorServer
+from kubelet.podresources.server import PodResourcesServer, Sources
 from kubelet.server.assembly import make_server
 from kubelet.server.server import KubeletServer
 from kubelet.server.tls import TLSError
@@ -251,8 +252,11 @@ def components(
         "kernel's kills": OomWatcher(agent.recorder, lambda: agent.node.reference).run(),
         "server": server.run(),
         "operator": _operator_server(agent).run(),
+        "devices": agent.devices.run(),
         "watchdog": keep_watchdog_fed(lambda: health_checks(agent)),
     }
+    if enabled("KubeletPodResourcesGet", agent.options.config.feature_gates):
+        running["pod resources"] = _pod_resources_server(agent).run()
     if embedded is not None:
         running["dockershim"] = embedded.run()
     if agent.node_reflector is not None:
@@ -312,6 +316,7 @@ async def run_pods(agent: Agent) -> None:
     await agent.cgroups.start(driver=CgroupDriver(driver) if driver else None)
     await agent.volumes.recover()
     await asyncio.to_thread(agent.user_namespaces.load, await asyncio.to_thread(pods_on_disk, agent.root_dir))
+    await agent.devices.load()
     await agent.node.known.wait()
     capacity = agent.node.capacity()
     if problem := overdrawn(capacity, agent.node.settings):
@@ -337,6 +342,7 @@ def health_checks(agent: Agent) -> Mapping[str, str]:
     return {
         "ping": "", "log": "",
         "syncloop": f"sync Loop took longer than expected: {quiet:.0f}s" if quiet > limit else "",
+        "device-plugin": agent.devices.problem,
     }
 
 
@@ -356,6 +362,14 @@ async def _server(agent: Agent) -> KubeletServer:
         raise AgentError(str(error)) from None
 
 
+def _pod_resources_server(agent: Agent) -> PodResourcesServer:
+    use_active = enabled("KubeletPodResourcesListUseActivePods", agent.options.config.feature_gates)
+    return PodResourcesServer(agent.root_dir, Sources(
+        agent.node_pods.active, agent.pods.pods, agent.pods.by_name, agent.devices, use_active,
+        agent.metrics.pod_resources_request,
+    ))
+
+
 def _operator_server(agent: Agent) -> OperatorServer:
     facts = AgentFacts(
         agent.node_name, agent.clients.api is None, agent.clients.runtime.endpoint, agent.root_dir, agent.started_at
@@ -364,6 +378,7 @@ def _operator_server(agent: Agent) -> OperatorServer:
         agent.pods, agent.status_manager, agent.workers, agent.pleg.cache, agent.pod_sync.steps, agent.config,
         agent.local_events, agent.timeline, agent.volumes,
         PullProgress(agent.clients.runtime, lambda: agent.images.under_way), agent.loop.room_wait,
+        agent.devices.wait,
     )
     view = AgentOperatorView(
         facts, rooms, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),

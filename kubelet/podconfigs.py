@@ -13,6 +13,7 @@ from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import AnyContainer, pod_reference, pod_uid
 from kubelet.api.types import NodeRuntimeHandler, ObjectReference, Pod, Secret
 from kubelet.containerspec import (
+    ContainerConfigError,
     ContainerInputs,
     NodeContext,
     ServiceEnvironment,
@@ -23,6 +24,7 @@ from kubelet.containerspec.dns import ResolvConf, ResolvConfError, check_host_li
 from kubelet.containerspec.errors import SandboxConfigError
 from kubelet.containerspec.linux_resources import container_resources, sandbox_resources
 from kubelet.containerspec.security import ImageUser
+from kubelet.devices.manager import DeviceError, DeviceManager
 from kubelet.events import EventRecorder
 from kubelet.executor.start import ContainerToStart, ImageOutcome, Instance, Sandbox
 from kubelet.images import ImageError, ImageManager, ImageRequest, PulledImage
@@ -40,9 +42,10 @@ class PodConfigs:
         cgroup_parent: Callable[[Pod], str], recorder: EventRecorder, timeline: Timeline,
         objects: ObjectManager, services: ServiceEnvironment | None, runtime_classes: RuntimeClasses,
         node: Callable[[], ObjectReference], user_namespaces: UserNamespaces,
-        handlers: Callable[[], Sequence[NodeRuntimeHandler]],
+        handlers: Callable[[], Sequence[NodeRuntimeHandler]], devices: DeviceManager,
     ) -> None:
         """`handlers`: those of the runtime, with what each can do."""
+        self._devices = devices
         self._user_namespaces, self._handlers = user_namespaces, handlers
         self._context, self._volumes, self._images = context, volumes, images
         self._cgroup_parent, self._recorder, self._timeline = cgroup_parent, recorder, timeline
@@ -101,6 +104,10 @@ class PodConfigs:
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, instance: Instance, image: PulledImage,
         target_id: str,
     ) -> cri.ContainerConfig:
+        try:
+            devices = await self._devices.options(pod, item.container)
+        except DeviceError as error:
+            raise ContainerConfigError(str(error)) from None
         return await container_config(
             pod, item.container,
             ContainerInputs(
@@ -108,10 +115,13 @@ class PodConfigs:
                 image_user=ImageUser(uid=image.uid, username=image.username), pod_ips=sandbox.ips,
                 volumes=self._volumes.mounted(pod_uid(pod)), objects=self._objects, services=self._services,
                 runtime_handler=sandbox.handler, target_id=target_id,
-                users=self._user_namespaces.mapping(pod_uid(pod)),
+                users=self._user_namespaces.mapping(pod_uid(pod)), devices=devices,
             ),
             self._context(), new_message_id=lambda: instance.message_id,
         )
+
+    def is_told_of_starts(self, item: ContainerToStart) -> bool:
+        return self._devices.uses_devices(item.container)
 
     async def image(
         self, pod: Pod, item: ContainerToStart, sandbox: cri.PodSandboxConfig, handler: str

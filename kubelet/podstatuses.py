@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kubelet.allocation import PodResources
 from kubelet.api.meta import PodUID, pod_reference, pod_uid
-from kubelet.api.types import Pod, PodCondition, PodStatus
+from kubelet.api.types import Pod, PodCondition, PodStatus, ResourceStatus
 from kubelet.events import EventRecorder
 from kubelet.podstatus import ProbeFlags, StatusContext, StatusManager, family_mismatch, generate_pod_status
 from kubelet.podsync import Reasons
@@ -33,11 +33,13 @@ class PodStatuses:
         recursive_read_only: Callable[[Pod], bool], recorder: EventRecorder,
         resize_conditions: Callable[[PodUID], tuple[PodCondition, ...]] = lambda _: (),
         actuated: Callable[[PodUID], PodResources | None] = lambda _: None, stop_signals: bool = False,
+        devices: Callable[[Pod], Mapping[str, tuple[ResourceStatus, ...]]] = lambda _: {},
     ) -> None:
         self._manager, self._flags, self._host_ips = manager, flags, host_ips
         self._runtime_name, self._timeline = runtime_name, timeline
         self._recursive_read_only, self._resize_conditions = recursive_read_only, resize_conditions
         self._actuated, self._stop_signals, self._recorder = actuated, stop_signals, recorder
+        self._devices = devices
         self.messages = TerminationMessages()
 
     async def generate(
@@ -52,7 +54,7 @@ class PodStatuses:
             reasons=reasons, termination_messages=await self.messages.of(runtime), pod_terminated=terminated,
             verdict=verdict, recursive_read_only=self._recursive_read_only(pod),
             resize_conditions=self._resize_conditions(pod_uid(pod)), actuated=self._actuated(pod_uid(pod)),
-            stop_signals=self._stop_signals,
+            stop_signals=self._stop_signals, devices=self._devices(pod),
         )
         if mismatch := family_mismatch(pod.status.host_ip, context.host_ips):
             self._recorder.event(pod_reference(pod), "Warning", "HostIPsIPFamilyMismatch", mismatch)

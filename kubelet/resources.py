@@ -9,6 +9,7 @@ Sources: component-helpers/resource/helpers.go (KEP-753, KEP-2837), pkg/apis/cor
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
@@ -27,6 +28,19 @@ HUGEPAGES_PREFIX = "hugepages-"
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 
 _DECIMAL = (("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("", 0), ("m", -3), ("u", -6), ("n", -9))
+
+
+_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+def is_extended_resource(name: str) -> bool:
+    """A resource of somebody's own domain, as device plugins advertise them (IsExtendedResourceName)."""
+    domain, slash, own = name.partition("/")
+    if not slash or "kubernetes.io/" in name or name.startswith("requests."):
+        return False
+    whole = f"requests.{domain}"  # its name in a quota has to be one, too
+    return len(whole) <= 253 and bool(_DOMAIN.fullmatch(whole)) and bool(_NAME.fullmatch(own))
 
 
 def read(quantities: Mapping[str, Quantity]) -> Resources:

@@ -60,6 +60,11 @@ class Upkeep(Protocol):
 
     def admit(self, pod: Pod) -> Rejection | Preemption | None: ...
 
+    def needs_devices(self, pod: Pod) -> bool:
+        """Whether device plugins have to be asked before the pod can be admitted."""
+
+    async def give_devices(self, pod: Pod) -> Rejection | None: ...
+
     async def make_room(self, preemption: Preemption) -> None:
         """End the pods that have to give way to a critical one."""
 
@@ -99,14 +104,16 @@ class SyncLoop:
         self._allocations = allocations
         self._untidy = asyncio.Event()
         self._preemptions: asyncio.Queue[Preemption] = asyncio.Queue()
-        self._waiting_for_room: dict[PodUID, RoomWait] = {}
-        """Critical pods whose victims are ending; they count as active, so that nobody takes the room made for them."""
+        self._for_devices: asyncio.Queue[Pod] = asyncio.Queue()
+        self._not_admitted: dict[PodUID, RoomWait | None] = {}
+        """Critical pods whose victims are ending, and (None) pods whose devices are being allocated; they count as
+        active, so that nobody takes the room made for them."""
         self.last_turn = time.monotonic()
         """Monotonic time of the last message handled; the healthz check `syncloop` reads it."""
 
     def room_wait(self, uid: PodUID) -> "RoomWait | None":
         """What a critical pod that others end for waits for."""
-        return self._waiting_for_room.get(uid)
+        return self._not_admitted.get(uid)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -115,6 +122,7 @@ class SyncLoop:
             group.create_task(self._pump(self._probe_results, self._handle_probe), name="probe results")
             group.create_task(self._keep_house(), name="housekeeping")
             group.create_task(self._preempt(group), name="preemptions")
+            group.create_task(self._await_devices(group), name="admissions with devices")
 
     async def _pump(self, queue: "asyncio.Queue[T]", handle: "Callable[[T], Awaitable[None]]") -> None:
         while True:
@@ -155,21 +163,54 @@ class SyncLoop:
         uid = pod_uid(pod)
         self._timeline.mark(uid, Stage.SEEN)
         if not self._workers.termination_requested(uid) and not pod.metadata.deletion_timestamp:
-            answer = self._upkeep.admit(pod)
-            if isinstance(answer, Rejection):
-                self._upkeep.reject(pod, answer)
-                return
-            if answer is not None:
-                self._waiting_for_room[uid] = RoomWait(answer, time.monotonic())
-                self._preemptions.put_nowait(answer)
-                return
+            if pod.status.phase in ("Failed", "Succeeded"):
+                self._admitted(pod)  # it is over: its worker only has to see to its end
+            elif self._upkeep.needs_devices(pod):
+                self._not_admitted[uid] = None
+                self._for_devices.put_nowait(pod)
+            else:
+                self._admit(pod)
+            return
         self._admitted(pod)
+
+    def _admit(self, pod: Pod) -> None:
+        answer = self._upkeep.admit(pod)
+        if isinstance(answer, Rejection):
+            self._upkeep.reject(pod, answer)
+        elif answer is not None:
+            self._not_admitted[pod_uid(pod)] = RoomWait(answer, time.monotonic())
+            self._preemptions.put_nowait(answer)
+        else:
+            self._admitted(pod)
 
     def _admitted(self, pod: Pod) -> None:
         self._timeline.mark(pod_uid(pod), Stage.ADMITTED)
         if not pod.metadata.deletion_timestamp:
             self._allocations.admitted(pod)
         self._workers.update(PodUpdate(UpdateKind.CREATE, pod))
+
+    async def _await_devices(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            pod = await self._for_devices.get()
+            group.create_task(self._give_devices(pod), name=f"devices for {pod_key(pod)}")
+
+    async def _give_devices(self, pod: Pod) -> None:
+        """Admission goes on when the plugins have answered, unless the pod has gone by then. A plugin that hangs holds
+        up nobody else."""
+        uid, refusal = pod_uid(pod), None
+        try:
+            refusal = await self._upkeep.give_devices(pod)
+        except Exception:
+            # As with messages: a defect in one pod's way must not stop all others'.
+            logger.exception("Allocating devices failed unexpectedly pod=%s", pod_key(pod))
+        current = self._pods.get(uid)
+        if uid not in self._not_admitted or current is None:
+            return
+        self._not_admitted.pop(uid, None)
+        if refusal is not None:
+            self._upkeep.reject(current, refusal)
+        else:
+            self._admit(current)
 
     async def _preempt(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -185,9 +226,9 @@ class SyncLoop:
             # As with messages: a defect in one pod's way must not stop all others'.
             logger.exception("Making room failed unexpectedly pod=%s", pod_key(preemption.pod))
         pod = self._pods.get(uid)
-        if uid in self._waiting_for_room and pod is not None:
+        if uid in self._not_admitted and pod is not None:
             self._admitted(pod)
-        self._waiting_for_room.pop(uid, None)
+        self._not_admitted.pop(uid, None)
 
     def _changed(self, pod: Pod) -> None:
         self._put(pod)
@@ -195,8 +236,8 @@ class SyncLoop:
             self._mirror_changed(pod)
             return
         if pod.metadata.deletion_timestamp:
-            self._waiting_for_room.pop(pod_uid(pod), None)
-        elif pod_uid(pod) in self._waiting_for_room:
+            self._not_admitted.pop(pod_uid(pod), None)
+        elif pod_uid(pod) in self._not_admitted:
             return
         if not self._workers.termination_requested(pod_uid(pod)) and not pod.metadata.deletion_timestamp:
             self._allocations.changed(pod)
@@ -204,7 +245,7 @@ class SyncLoop:
 
     def _removed(self, pod: Pod) -> None:
         self._pods.remove(pod)
-        self._waiting_for_room.pop(pod_uid(pod), None)
+        self._not_admitted.pop(pod_uid(pod), None)
         self._untidy.set()
         if is_mirror(pod):
             self._mirror_changed(pod)
@@ -243,7 +284,7 @@ class SyncLoop:
             self._sync(pod)
 
     def _sync(self, pod: Pod) -> None:
-        if pod_uid(pod) not in self._waiting_for_room:
+        if pod_uid(pod) not in self._not_admitted:
             self._workers.update(PodUpdate(UpdateKind.SYNC, pod))
 
     # Housekeeping.

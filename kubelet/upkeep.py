@@ -33,6 +33,12 @@ class Mirrors(Protocol):
     async def delete(self, full_name: str, uid: PodUID) -> None: ...
 
 
+class DeviceAdmission(Protocol):
+    def needs(self, pod: Pod) -> bool: ...
+
+    async def give(self, pod: Pod) -> Rejection | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tidier:
     """One room's clean-up: it forgets or removes what belongs to no pod that still matters.
@@ -49,15 +55,21 @@ class Upkeep:
     def __init__(
         self, admit: Callable[[Pod], Rejection | Preemption | None], preemptor: Preemptor, statuses: StatusManager,
         recorder: EventRecorder, mirrors: Mirrors | None, tidiers: Iterable[Tidier], wall: Callable[[], float],
-        on_rejected: Callable[[str], None] = lambda _reason: None,
+        on_rejected: Callable[[str], None] = lambda _reason: None, devices: DeviceAdmission | None = None,
     ) -> None:
         """`on_rejected(reason)`: for kubelet_admission_rejections_total."""
-        self._preemptor, self._on_rejected = preemptor, on_rejected
+        self._preemptor, self._on_rejected, self._devices = preemptor, on_rejected, devices
         self._admit, self._statuses, self._recorder, self._mirrors = admit, statuses, recorder, mirrors
         self._tidiers, self._wall = tuple(tidiers), wall
 
     def admit(self, pod: Pod) -> Rejection | Preemption | None:
         return self._admit(pod)
+
+    def needs_devices(self, pod: Pod) -> bool:
+        return self._devices is not None and self._devices.needs(pod)
+
+    async def give_devices(self, pod: Pod) -> Rejection | None:
+        return await self._devices.give(pod) if self._devices is not None else None
 
     async def make_room(self, preemption: Preemption) -> None:
         await self._preemptor.make_room(preemption)

@@ -19,6 +19,7 @@ from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Node, Pod, PodStatus
 from kubelet.collection import Prospect
 from kubelet.config import KubeletConfiguration, KubeletFlags, effective_flags, to_plain
+from kubelet.devices.manager import DeviceWait
 from kubelet.events import LogEventRecorder
 from kubelet.explain import (
     EventView,
@@ -153,6 +154,7 @@ class OperatorRooms:
     volumes: VolumeManager
     progress: PullProgress
     room_wait: Callable[[PodUID], RoomWait | None]
+    device_wait: Callable[[PodUID], DeviceWait | None]
 
 
 class AgentOperatorView:
@@ -203,7 +205,8 @@ class AgentOperatorView:
     def worker(self, uid: str) -> WorkerView | None:
         worker = self._rooms.workers.view(PodUID(uid))
         if worker is None:
-            return None
+            wait = self._rooms.device_wait(PodUID(uid))
+            return WorkerView(uid, "sync", doing=wait.what, since=wait.since) if wait is not None else None
         doing = self._rooms.steps.get(PodUID(uid), "") if worker.syncing_since is not None else ""
         failing_since = worker.failing_since if worker.last_error else None
         since = failing_since or (worker.syncing_since if doing else worker.phase_since)

@@ -113,6 +113,7 @@ SETS: dict[str, BuildSet] = {
             tests=(("e2e_node.test", "k8s.io/kubernetes/test/e2e_node"),),
             variables=_kubernetes_version(),
         ),
+        BuildSet("sample-device-plugin", ("sample-device-plugin",)),
         BuildSet("cri-tools", ("crictl",), variables=(("sigs.k8s.io/cri-tools/pkg/version.Version", "1.36.0"),)),
         # A minor newer than crictl: it judges image volumes and metrics, and speaks the same CRI v1.
         BuildSet(

@@ -74,6 +74,11 @@ def all_images() -> list[Image]:
             command=("nginx", "-g", "daemon off;"),
             exposed_ports=("80/tcp",),
         ),
+        Image(
+            (f"{TESTS}/sample-device-plugin:1.7",),
+            {**base, "sampledeviceplugin": File(builds.path("sample-device-plugin").read_bytes())},
+            ("/sampledeviceplugin", "-alsologtostderr"),
+        ),
         Image((PAUSE_IMAGE,), {"pause": File(compile_static(PAUSE_SOURCE))}, ("/pause",), user="65535:65535"),
     ]  # fmt: skip
 

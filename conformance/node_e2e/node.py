@@ -65,7 +65,7 @@ class Side:
         """What must have been built."""
         engine = ("dockerd", "containerd", "runc") if self.uses_engine and self.engine == "29" else ()
         own = [program for program in self.kind.programs if program != "kube-proxy"]
-        return ("ginkgo", "nonewprivs", "e2e_node.test", "agnhost", *own, *engine)
+        return ("ginkgo", "nonewprivs", "e2e_node.test", "agnhost", "sample-device-plugin", *own, *engine)
 
 
 class SuiteNode:

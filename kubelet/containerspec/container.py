@@ -18,6 +18,7 @@ from kubelet.containerspec.labels import container_annotations, container_labels
 from kubelet.containerspec.linux_resources import container_resources
 from kubelet.containerspec.mounts import ContainerFiles, plan_mounts
 from kubelet.containerspec.security import ImageUser, container_security, verify_non_root
+from kubelet.devices.runoptions import NO_DEVICES, DeviceOptions
 from kubelet.syscalls import LinuxSyscalls, Syscalls
 from kubelet.volumes.types import MountedVolume
 
@@ -51,6 +52,8 @@ class ContainerInputs:
     target_id: str = ""
     users: cri.UserNamespace | None = None
     """The pod's own user namespace, if it has one."""
+    devices: DeviceOptions = NO_DEVICES
+    """What device plugins say that the container needs."""
 
 
 async def container_config(
@@ -75,6 +78,8 @@ async def container_config(
         for mount in mounts:
             mount.uidMappings.extend(inputs.users.uids)
             mount.gidMappings.extend(inputs.users.gids)
+    devices = inputs.devices
+    env = {**devices.envs, **env}
     lookup = keep_unknown(env)
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container.name, attempt=inputs.restart_count),
@@ -83,14 +88,27 @@ async def container_config(
         args=[expand(word, lookup) for word in container.args],
         working_dir=container.working_dir,
         envs=[cri.KeyValue(key=name, value=value.encode("utf-8", "surrogateescape")) for name, value in env.items()],
-        mounts=mounts, labels=container_labels(pod, container),
-        annotations=container_annotations(pod, container, inputs.restart_count),
+        mounts=[*_device_mounts(devices), *mounts],
+        devices=[
+            cri.Device(host_path=node.host_path, container_path=node.container_path, permissions=node.permissions)
+            for node in devices.devices
+        ],
+        CDI_devices=[cri.CDIDevice(name=name) for name in devices.cdi_devices],
+        labels=container_labels(pod, container),
+        annotations={**devices.annotations, **container_annotations(pod, container, inputs.restart_count)},
         log_path=paths.container_log_path(container.name, inputs.restart_count),
         stdin=bool(container.stdin), stdin_once=bool(container.stdin_once), tty=bool(container.tty),
         stop_signal=_stop_signal(container) if context.stop_signals else cri.RUNTIME_DEFAULT,
         linux=cri.LinuxContainerConfig(resources=container_resources(pod, container, context),
                                        security_context=security),
     )
+
+
+def _device_mounts(devices: DeviceOptions) -> list[cri.Mount]:
+    return [
+        cri.Mount(container_path=mount.container_path, host_path=mount.host_path, readonly=mount.read_only)
+        for mount in devices.mounts
+    ]
 
 
 async def _service_env(pod: Pod, services: ServiceEnvironment | None) -> dict[str, str]:

@@ -98,6 +98,9 @@ class ContainerConfigs(Protocol):
         target_id: str,
     ) -> cri.ContainerConfig: ...
 
+    def is_told_of_starts(self, item: ContainerToStart) -> bool:
+        """Whether making the config tells somebody outside that the container is about to start: once for each."""
+
 
 class CrashBackoff:
     """CrashLoopBackOff: when a container that ended may be started again."""
@@ -180,7 +183,9 @@ class Starter:
 
         None where that cannot be or does not work: then `start` does it all, and tells what is wrong."""
         await asyncio.wait([image], timeout=LOOK_FOR_IMAGE_SECONDS)
-        if _names_its_addresses(item.container) or not image.done() or image.cancelled():
+        if _names_its_addresses(item.container) or self._configs.is_told_of_starts(item):
+            return None
+        if not image.done() or image.cancelled():
             return None
         outcome = image.result()
         if isinstance(outcome, ImageError):

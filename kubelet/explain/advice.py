@@ -82,6 +82,9 @@ _BY_TEXT: tuple[tuple[str, str, str], ...] = (
     ("FailedCreatePodSandBox", r"cni|network plugin|plugin .*failed|network for pod",
      "the CNI plugin refuses: look at its message, its configuration in /etc/cni/net.d and its daemon's log"),
     ("OutOf", "", "lower the pod's requests, move pods away, or give the pod to a larger node; it is not retried here"),
+    ("UnexpectedAdmissionError", r"allocate failed due to",
+     "see that the device plugin runs on this node and offers healthy devices (`kubectl describe node`), then make the "
+     "pod anew; it is not retried here"),
     ("NodeAffinity|NodeSelector", "",
      "label this node as nodeSelector and affinity demand, or let the scheduler choose a node; not retried here"),
     ("NodePorts", "", "another pod of this node has the host port: free it, or choose another; not retried here"),

@@ -174,6 +174,14 @@ class KubeletMetrics:
             if seconds is not None:
                 histogram.observe(seconds)
 
+    def pod_resources_request(self, version: str, method: str, failed: bool) -> None:
+        """An answered request to the podresources API; of v1alpha1 only the total is counted."""
+        self.pod_resources_endpoint_requests_total.labels(version).inc()
+        if version == "v1":
+            self.pod_resources_endpoint[method, "requests"].inc(server_api_version=version)
+            if failed:
+                self.pod_resources_endpoint[method, "errors"].inc(server_api_version=version)
+
     def api_request(self, verb: str, host: str, code: str, seconds: float) -> None:
         """One request to the API server: `code` is the HTTP status, or "<error>" when there was no answer."""
         self.rest_client_requests_total.labels(code, verb, host).inc()
@@ -249,6 +257,23 @@ class KubeletMetrics:
             "kubelet_graceful_shutdown_start_time_seconds", "When the last graceful shutdown began, in Unix seconds")
         self.graceful_shutdown_end_time_seconds = self._gauge(
             "kubelet_graceful_shutdown_end_time_seconds", "When the last graceful shutdown was done, in Unix seconds")
+        self.pod_resources_endpoint_requests_total = counter(
+            "kubelet_pod_resources_endpoint_requests_total", "Requests to the podresources API",
+            ["server_api_version"])
+        self.pod_resources_endpoint = {
+            (name, kind): PlainCounter(
+                f"kubelet_pod_resources_endpoint_{kind}_{suffix}",
+                f"{name} requests to the podresources API{' that failed' if kind == 'errors' else ''}",
+                ["server_api_version"], self.registry,
+            )
+            for name, suffix in (("List", "list"), ("Get", "get"), ("GetAllocatableResources", "get_allocatable"))
+            for kind in ("requests", "errors")
+        }
+        self.device_plugin_registration_total = counter(
+            "kubelet_device_plugin_registration_total", "Registrations of device plugins", ["resource_name"])
+        self.device_plugin_alloc_duration_seconds = histogram(
+            "kubelet_device_plugin_alloc_duration_seconds", "Length of device plugins' Allocate calls",
+            ["resource_name"])
         self.sleep_action_terminated_early_total = counter(
             "kubelet_sleep_action_terminated_early_total", "Sleep hooks cut short by the end of the grace period")
         self.lifecycle_handler_http_fallbacks_total = counter(

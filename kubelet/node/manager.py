@@ -23,6 +23,7 @@ from cri.errors import CriError
 from cri.v1 import api_pb2 as cri
 from kubelet.api.types import ContainerImage, Node, NodeAddress, ObjectReference
 from kubelet.apiclient import AlreadyExistsError, ApiError, ForbiddenError, paths
+from kubelet.devices.inventory import DeviceCapacity
 from kubelet.events import EventRecorder
 from kubelet.node.addresses import NetworkFacts, NoNodeAddressError, node_addresses, read_network
 from kubelet.node.capacity import node_capacity
@@ -40,6 +41,7 @@ from kubelet.node.status import (
     node_status,
     reconciled,
     same_but_for_heartbeat,
+    without_devices,
 )
 from kubelet.resources import Resources
 
@@ -82,6 +84,9 @@ class NodeSurroundings:
     volumes_in_use: Callable[[], tuple[str, ...] | None] = lambda: None
     errors: Callable[[], tuple[str, ...]] = lambda: ()
     """Further reasons for not being ready: storage, shutdown."""
+    devices: Callable[[], DeviceCapacity] = DeviceCapacity
+    made_anew: Callable[[], bool] = lambda: False
+    """Nothing is left of the devices that a node of this name offered before."""
     listed: Callable[[], Node | None] = lambda: None
     pod_cidr_changed: Callable[[str], Awaitable[None]] = _ignore
     """Told of the node's podCIDRs, comma-separated, when they come or change; may raise CriError."""
@@ -283,6 +288,8 @@ class NodeManager:
             assert self._client is not None  # noqa: S101  # it refused
             existing = await self._client.get(path, Node)
         wanted = reconciled(existing, self._settings, self._facts.architecture if self._facts else "")
+        if self._around.made_anew():
+            wanted = msgspec.structs.replace(wanted, status=without_devices(wanted.status))
         body = node_patch(existing, wanted)
         if not body:
             return existing
@@ -301,7 +308,7 @@ class NodeManager:
             facts=self._facts, addresses=self._addresses, runtime_version=health.version,
             runtime_handlers=health.handlers, features=health.features, images=self._images,
             volumes_in_use=around.volumes_in_use(), pressure=around.pressure(),
-            errors=(*health.errors(), *around.errors()),
+            errors=(*health.errors(), *around.errors()), devices=around.devices(),
         )
 
     async def sync(self) -> None:

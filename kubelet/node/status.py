@@ -4,7 +4,7 @@ Meaning: pkg/kubelet/kubelet_node_status.go (initialNode, updateNode), pkg/kubel
 component-helpers/node/util PatchNodeStatus.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,13 +26,16 @@ from kubelet.api.types import (
     NodeSwapStatus,
     NodeSystemInfo,
     ObjectMeta,
+    Quantity,
     Taint,
 )
+from kubelet.devices.inventory import DeviceCapacity
 from kubelet.node.capacity import REQUIRED, written
 from kubelet.node.conditions import Pressure, node_conditions, same_but_for_heartbeats
 from kubelet.node.machine import MachineFacts
 from kubelet.node.settings import NodeSettings
 from kubelet.podstatus.patch import field_patch
+from kubelet.resources import is_extended_resource
 from kubelet.version import KUBERNETES_VERSION
 
 HOSTNAME_LABEL = "kubernetes.io/hostname"
@@ -63,6 +66,7 @@ class StatusInputs:
     volumes_in_use: tuple[str, ...] | None = None
     pressure: Pressure = field(default_factory=Pressure)
     errors: tuple[str, ...] = ()
+    devices: DeviceCapacity = field(default_factory=DeviceCapacity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,11 @@ def node_status(settings: NodeSettings, previous: NodeStatus, inputs: StatusInpu
     capacity, allocatable = dict(previous.capacity), dict(previous.allocatable)
     if facts is not None:
         own, usable = written(facts, settings)
-        capacity = {key: amount for key, amount in capacity.items() if "/" in key} | own
-        allocatable = {key: capacity[key] for key in capacity if "/" in key} | usable
+        devices = inputs.devices
+        # What was offered once is told of for ever, which sets it apart from resources of the cluster.
+        others = {key: amount for key, amount in capacity.items() if "/" in key} \
+            | dict.fromkeys(sorted(devices.removed), "0") | _counted(devices.capacity)
+        capacity, allocatable = others | own, others | usable | _counted(devices.allocatable)
     missing = [resource for resource in REQUIRED if resource not in capacity]
     errors = inputs.errors
     if missing:
@@ -114,6 +121,18 @@ def node_status(settings: NodeSettings, previous: NodeStatus, inputs: StatusInpu
         volumes_in_use=previous.volumes_in_use if inputs.volumes_in_use is None else inputs.volumes_in_use,
     )
     return StatusResult(status, tuple(events))
+
+
+def _counted(devices: Mapping[str, int]) -> dict[str, Quantity]:
+    return {resource: str(number) for resource, number in sorted(devices.items())}
+
+
+def without_devices(status: NodeStatus) -> NodeStatus:
+    """Of a node that was made anew: what an earlier one offered is not there until its plugins register."""
+    def zeroed(amounts: Mapping[str, Quantity]) -> dict[str, Quantity]:
+        return {name: "0" if is_extended_resource(name) else amount for name, amount in amounts.items()}
+
+    return msgspec.structs.replace(status, capacity=zeroed(status.capacity), allocatable=zeroed(status.allocatable))
 
 
 def _system_info(facts: MachineFacts, runtime_version: str) -> NodeSystemInfo:

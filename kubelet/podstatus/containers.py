@@ -79,6 +79,11 @@ def container_statuses(
     scene = _Scene(pod, runtime, context, restarting)
     known = {status.name: status for status in old}
     statuses = [_status(scene, kind, container, known.get(container.name)) for container in containers]
+    if kind is ContainerKind.REGULAR and context.devices:
+        statuses = [
+            msgspec.structs.replace(status, allocated_resources_status=context.devices.get(status.name, ()))
+            for status in statuses
+        ]
     return tuple(statuses) if kind is ContainerKind.INIT else tuple(sorted(statuses, key=lambda status: status.name))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kubelet.allocation import PodResources
-from kubelet.api.types import PodCondition
+from kubelet.api.types import PodCondition, ResourceStatus
 from kubelet.podworkers.machine import Verdict
 
 
@@ -43,3 +43,5 @@ class StatusContext:
     actuated: PodResources | None = None
     """What running containers and the pod as a whole were given last."""
     resize_conditions: tuple[PodCondition, ...] = ()
+    devices: Mapping[str, tuple[ResourceStatus, ...]] = field(default_factory=dict)
+    """The health of the devices that regular containers have (gate ResourceHealthStatus)."""

@@ -191,6 +191,9 @@ class Configs:
     ) -> ImageOutcome:
         return PulledImage(item.container.image, item.container.image)
 
+    def is_told_of_starts(self, item: ContainerToStart) -> bool:
+        return False
+
     async def container(
         self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, instance: Instance, image: PulledImage,
         target_id: str,

@@ -32,6 +32,7 @@ class Bench:
         self.configs = PodConfigs(
             lambda: context, None, None, lambda _: "", self.recorder, Timeline(), None, None, RuntimeClasses(None),
             lambda: ObjectReference(kind="Node", name="n", uid="n"), self.user_namespaces, lambda: (handler,),
+            None,
         )
 
     def events(self):

@@ -36,6 +36,7 @@ class House:
 
     def __init__(self):
         self.answers, self.rejected = {}, []
+        self.devices, self.refused = {}, {}
         self.asked_for_room, self.room = asyncio.Event(), asyncio.Event()
         self.fails = False
 
@@ -44,6 +45,14 @@ class House:
 
     def admit(self, pod):
         return self.answers.get(pod.metadata.name)
+
+    def needs_devices(self, pod):
+        return pod.metadata.name in self.devices
+
+    async def give_devices(self, pod):
+        answer = self.devices[pod.metadata.name]
+        await answer.wait()
+        return self.refused.get(pod.metadata.name)
 
     async def make_room(self, preemption):
         self.asked_for_room.set()
@@ -163,6 +172,45 @@ async def test_a_rejection_starts_nothing():
         bench.tell(PodOp.ADD, make("other"))
         assert await bench.next() == ("other", {})
         assert bench.house.rejected == [("critical", "NodeAffinity")]
+
+
+async def test_one_that_waits_for_its_devices_holds_up_nobody():
+    async with running() as bench:
+        asked = bench.house.devices["critical"] = asyncio.Event()
+        bench.tell(PodOp.ADD, CRITICAL)
+        bench.tell(PodOp.ADD, make("other"))
+        assert await bench.next() == ("other", {})
+        assert not bench.workers.knows("critical")
+        bench.tell(PodOp.UPDATE, make("critical", labels={"new": "yes"}))
+        bench.tell(PodOp.ADD, make("third"))
+        assert await bench.next() == ("third", {})
+        asked.set()
+        assert await bench.next() == ("critical", {"new": "yes"})
+
+
+async def test_one_that_gets_no_devices_is_rejected():
+    async with running() as bench:
+        bench.house.devices |= {"critical": asyncio.Event(), "gone": asyncio.Event()}
+        bench.house.refused["critical"] = Rejection("UnexpectedAdmissionError", "no")
+        bench.tell(PodOp.ADD, CRITICAL)
+        bench.tell(PodOp.ADD, make("gone"))
+        bench.tell(PodOp.REMOVE, make("gone"))
+        bench.tell(PodOp.ADD, make("other"))
+        assert await bench.next() == ("other", {})
+        for answer in bench.house.devices.values():
+            answer.set()
+        bench.tell(PodOp.ADD, make("last"))
+        assert await bench.next() == ("last", {})
+        assert bench.house.rejected == [("critical", "UnexpectedAdmissionError")]
+
+
+async def test_one_that_is_over_is_not_admitted_again():
+    async with running() as bench:
+        over = msgspec.structs.replace(make("over"), status=PodStatus(phase="Succeeded"))
+        bench.house.answers["over"] = Rejection("OutOfcpu", "no")
+        bench.tell(PodOp.ADD, over)
+        assert await bench.next() == ("over", "ends")
+        assert bench.house.rejected == []
 
 
 async def test_a_defect_in_making_room_stops_nobody(caplog):

@@ -101,6 +101,17 @@ def test_a_pull_that_waits_for_another_one_says_for_which() -> None:
     assert [finding.reason for finding in answer.findings] == ["Pulling"]
 
 
+def test_a_pod_that_waits_for_a_device_or_got_none_is_told_of_it() -> None:
+    asking = WorkerView("u", "sync", doing="the device plugin of a.b/c to allocate 1 of its devices", since=NOW - 3)
+    waits = explain(pod(PodStatus(phase="Pending")), now=NOW, worker=asking)
+    assert (waits.waits_for, waits.since) == ("the device plugin of a.b/c to allocate 1 of its devices", NOW - 3)
+    refused = explain(pod(PodStatus(
+        phase="Failed", reason="UnexpectedAdmissionError", start_time="2026-01-01T00:00:00Z",
+        message="Pod was rejected: Allocate failed due to unregistered device a.b/c, which is unexpected",
+    )), now=NOW)
+    assert refused.findings[0].reason == "UnexpectedAdmissionError" and "device plugin runs" in refused.advice
+
+
 @pytest.mark.parametrize(("error", "reason"), [
     ('failed to "CreatePodSandbox" for "p" with CreatePodSandboxError: "no room"', "FailedCreatePodSandBox"),
     ("unable to attach or mount volumes: unmounted volumes=[x]: gone", "FailedMount"),
