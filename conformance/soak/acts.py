@@ -14,7 +14,7 @@ from conformance.apiclient import ApiClient, ApiError
 from conformance.cluster import Cluster
 from conformance.control_plane import API_PORT
 from conformance.soak.engine import Engine, EngineContainer
-from conformance.soak.inventory import daemon_of
+from conformance.soak.inventory import daemon_of, processes
 from conformance.soak.plan import Part, Step, Verb
 from conformance.soak.pods import BUSYBOX, BUSYBOX_TOO, CONFIG, ENDED, EXPECT_LABEL, SECRET, Json, make_pod
 from conformance.throwaway import NodeProcess
@@ -68,7 +68,7 @@ class Acts:
             Verb.WRITE_MANIFEST: self._write_manifest, Verb.BREAK_MANIFEST: self._break_manifest,
             Verb.REMOVE_MANIFEST: self._remove_manifest, Verb.DELETE_MIRROR: self._delete_mirror,
             Verb.TAKE_DOWN: self._take_down, Verb.BRING_BACK: self._bring_back,
-            Verb.KILL_LOG_PROCESS: self._kill_log_process,
+            Verb.KILL_LOG_PROCESS: self._kill_log_process, Verb.KILL_CONTAINERD: self._kill_containerd,
         }  # fmt: skip
         try:
             return await doing[step.verb](step)
@@ -108,6 +108,9 @@ class Acts:
             case "deadline":
                 patch = {"metadata": {"labels": {EXPECT_LABEL: ENDED}},
                          "spec": {"activeDeadlineSeconds": EDITED_DEADLINE_SECONDS}}
+            case "size" if first.get("resources", {}).get("limits"):
+                path, limits = f"{path}/resize", {"cpu": f"{100 + 10 * step.pick}m", "memory": f"{32 + step.pick}Mi"}
+                patch = {"spec": {"containers": [{"name": first["name"], "resources": {"limits": limits}}]}}
             case "debug":
                 path = f"{path}/ephemeralcontainers"
                 debug = {"name": f"debug-{step.pick}", "image": BUSYBOX, "command": ["sh", "-c", "usleep 500000"]}
@@ -118,8 +121,14 @@ class Acts:
         return f"generation {changed['metadata'].get('generation')}"
 
     async def _delete(self, step: Step) -> str:
-        grace = {"usual": None, "short": SHORT_GRACE_SECONDS, "force": 0}[step.how]
+        grace = {"usual": None, "evict": None, "short": SHORT_GRACE_SECONDS, "force": 0}[step.how]
         pod = await self._client.get(f"{PODS}/{step.pod}")
+        if step.how == "evict":
+            metadata = {"name": step.pod, "namespace": NAMESPACE}
+            await self._client.create(f"{PODS}/{step.pod}/eviction", {
+                "apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata,
+            })
+            return f"{pod['metadata']['uid']} evicted"
         if grace == 0:
             self._on_force(pod["metadata"]["uid"])
         await self._client.delete(f"{PODS}/{step.pod}", None if grace is None else {"gracePeriodSeconds": grace})
@@ -268,13 +277,17 @@ class Acts:
                 await asyncio.sleep(0.1)
 
     async def _kill_log_process(self, step: Step) -> str:  # noqa: ARG002 - as every act
-        proc = self._cluster.node.path("/proc")
-        for entry in proc.iterdir():
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if entry.name.isdigit() and daemon_of(words) == "dockershim.logs":
-                    await self._cluster.node.run(["kill", "-KILL", entry.name], check=False)
-                    return f"process {entry.name}"
+        return await self._kill_first(lambda line: daemon_of(line) == "dockershim.logs")
+
+    async def _kill_containerd(self, step: Step) -> str:  # noqa: ARG002 - as every act
+        """The engine's own: it starts another, and what ran goes on."""
+        return await self._kill_first(lambda line: line.startswith("containerd --config"))
+
+    async def _kill_first(self, wanted: Callable[[str], bool]) -> str:
+        for pid, line in processes(self._cluster.node.path("/proc")):
+            if wanted(line):
+                await self._cluster.node.run(["kill", "-KILL", str(pid)], check=False)
+                return f"process {pid}"
         return "none runs"
 
 

@@ -58,4 +58,14 @@ def _unfinished(pod: Json) -> str:
         return f"should have ended and is {phase}"
     if expected == RUNS and phase != "Running":
         return f"should run and is {phase}"
+    return _wrong_size(pod) if expected == READY else ""
+
+
+def _wrong_size(pod: Json) -> str:
+    told = {status["name"]: status for status in all_statuses(pod.get("status", {}))}
+    for container in pod.get("spec", {}).get("containers", ()):
+        wanted = container.get("resources", {}).get("limits")
+        has = told.get(container["name"], {}).get("resources", {}).get("limits")
+        if wanted and has != wanted:
+            return f"{container['name']} should have the limits {wanted} and has {has}"
     return ""

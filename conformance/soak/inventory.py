@@ -47,7 +47,7 @@ def _read(node: ThrowawayNode, containers: frozenset[str], links: list[str], rul
         control_groups=frozenset(_control_groups(root / "sys/fs/cgroup")),
         checkpoints=frozenset(_checkpoints(root)),
         open_files=frozenset(_open_files(root / "proc")),
-        processes=tuple(sorted(line for _, line in _processes(root / "proc") if not is_of_engine(line))),
+        processes=tuple(sorted(line for _, line in processes(root / "proc") if not is_of_engine(line))),
         connections=frozenset(_connections(root / "proc", node.pid)),
     )
 
@@ -96,7 +96,7 @@ def _checkpoints(root: Path) -> Iterator[str]:
                         yield f"{shown} names {uid.decode()}"
 
 
-def _processes(proc: Path) -> Iterator[tuple[int, str]]:
+def processes(proc: Path) -> Iterator[tuple[int, str]]:
     """Process ids as the node sees them, with command lines; a zombie shows whose it is."""
     for entry in proc.iterdir():
         if not entry.name.isdigit():
@@ -124,7 +124,7 @@ def daemon_of(line: str) -> str:
 
 
 def _open_files(proc: Path) -> Iterator[str]:
-    for pid, line in _processes(proc):
+    for pid, line in processes(proc):
         daemon = daemon_of(line)
         if not daemon:
             continue
@@ -142,7 +142,7 @@ def _descriptors(proc: Path, pid: int) -> Iterator[str]:
 
 def _connections(proc: Path, pid: int) -> Iterator[str]:
     """Standing TCP connections of the dockershim: it has none but for streams."""
-    shims = [shim for shim, line in _processes(proc) if daemon_of(line) == "dockershim"]
+    shims = [shim for shim, line in processes(proc) if daemon_of(line) == "dockershim"]
     held = [descriptor for shim in shims for descriptor in _descriptors(proc, shim)]
     inodes = {each.removeprefix("socket:[").removesuffix("]") for each in held if each.startswith("socket:")}
     for family in ("tcp", "tcp6"):

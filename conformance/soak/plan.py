@@ -35,6 +35,7 @@ class Verb(StrEnum):
     TAKE_DOWN = "take down"
     BRING_BACK = "bring back"
     KILL_LOG_PROCESS = "kill log process"
+    KILL_CONTAINERD = "kill containerd"
     QUIET = "quiet"
 
 
@@ -49,11 +50,13 @@ class Part(StrEnum):
 
 
 NEEDS_API = frozenset({Verb.CREATE, Verb.EDIT, Verb.DELETE, Verb.STREAM, Verb.DELETE_MIRROR})
-NEEDS_ENGINE = frozenset({Verb.KILL_CONTAINER, Verb.KILL_PROCESS, Verb.KILL_SANDBOX, Verb.REMOVE_CONTAINER})
+OF_CONTAINERS = frozenset({Verb.KILL_CONTAINER, Verb.KILL_PROCESS, Verb.KILL_SANDBOX, Verb.REMOVE_CONTAINER})
+NEEDS_ENGINE = OF_CONTAINERS | {Verb.KILL_CONTAINERD}
 WEIGHTS = {
     Verb.CREATE: 30, Verb.DELETE: 18, Verb.EDIT: 7, Verb.KILL_CONTAINER: 6, Verb.KILL_PROCESS: 5, Verb.KILL_SANDBOX: 3,
     Verb.REMOVE_CONTAINER: 2, Verb.STREAM: 4, Verb.WRITE_MANIFEST: 3, Verb.BREAK_MANIFEST: 1, Verb.REMOVE_MANIFEST: 2,
     Verb.DELETE_MIRROR: 1, Verb.TAKE_DOWN: 5, Verb.KILL_LOG_PROCESS: 2,
+    Verb.KILL_CONTAINERD: 1,
 }  # fmt: skip
 HOW = {
     Part.KUBELET: ("kill", "kill", "term"), Part.DOCKERSHIM: ("kill", "kill", "term"),
@@ -62,9 +65,11 @@ HOW = {
 PART_WEIGHTS = {Part.KUBELET: 5, Part.DOCKERSHIM: 4, Part.ENGINE: 2, Part.API_SERVER: 1, Part.API_WAY: 3}
 LONGEST_DOWN_SECONDS = {Part.KUBELET: 6.0, Part.DOCKERSHIM: 6.0, Part.ENGINE: 8.0, Part.API_SERVER: 12.0,
                         Part.API_WAY: 20.0}  # fmt: skip
-EDITS = ("image", "label", "deadline", "debug")
-DELETIONS = ("usual", "usual", "usual", "short", "short", "force", "replace")
-"""How a pod is deleted: with its own grace; with one second; at once, whatever the node says; and made anew at once."""
+EDITS = ("image", "label", "deadline", "debug", "size", "size")
+"""`size`: of a pod that has one, changed in place."""
+DELETIONS = ("usual", "usual", "usual", "short", "short", "force", "replace", "evict")
+"""How a pod is deleted: with its own grace; with one second; at once, whatever the node says; and made anew at once;
+by an eviction, which marks it first."""
 STREAMS = ("logs", "exec", "forward")
 
 
@@ -105,7 +110,7 @@ class _World:
         if Part.ENGINE in self.down:
             verbs = [verb for verb in verbs if verb not in NEEDS_ENGINE]
         if not self.pods:
-            without = {Verb.EDIT, Verb.DELETE, Verb.STREAM} | NEEDS_ENGINE
+            without = {Verb.EDIT, Verb.DELETE, Verb.STREAM} | OF_CONTAINERS
             verbs = [verb for verb in verbs if verb not in without]
         if not self.manifests:
             without = {Verb.BREAK_MANIFEST, Verb.REMOVE_MANIFEST, Verb.DELETE_MIRROR}
@@ -181,7 +186,7 @@ def _step(world: _World, at: float, verb: Verb) -> Iterator[Step]:
             yield Step(at, verb, rng.choice(list(world.manifests)))
         case Verb.TAKE_DOWN:
             yield _take_down(world, at)
-        case Verb.KILL_LOG_PROCESS:
+        case Verb.KILL_LOG_PROCESS | Verb.KILL_CONTAINERD:
             yield Step(at, verb)
         case _:
             yield Step(at, verb, rng.choice(list(world.pods)), pick=rng.randrange(12))

@@ -236,3 +236,11 @@ def test_what_pods_are_to_become(expect: str, phase: str, ready: bool, fine: boo
     deleted = copy.deepcopy(one)
     deleted["metadata"]["deletionTimestamp"] = "x"
     assert unfinished([deleted]) == ["pod-1: is still being deleted"]
+
+
+
+@pytest.mark.parametrize(("has", "fine"), [({"cpu": "120m"}, True), ({"cpu": "100m"}, False), (None, False)])
+def test_a_pod_that_was_resized_has_the_size_that_it_is_said_to_have(has: Json | None, fine: bool) -> None:
+    one = pod("Running", {**container(), "resources": {"limits": has}}, ready=True)
+    one["spec"] = {"containers": [{"name": "main", "resources": {"limits": {"cpu": "120m"}}}]}
+    assert (unfinished([one]) == []) is fine
