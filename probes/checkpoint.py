@@ -10,7 +10,7 @@ values.
 import contextlib
 import logging
 import os
-import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from probes.spec import ProbeKind, Verdict
 logger = logging.getLogger(__name__)
 
 VERSION = 1
+_WRITING = threading.Lock()
+"""An agent that ends writes while a write of before may still be under way in its thread."""
 
 
 class ContainerVerdicts(msgspec.Struct, frozen=True):
@@ -34,6 +36,9 @@ class _File(msgspec.Struct, frozen=True):
 
 
 def load(path: Path) -> dict[str, ContainerVerdicts]:
+    """For the agent's start."""
+    with contextlib.suppress(OSError):
+        _temporary(path).unlink()
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_File)
     except FileNotFoundError:
@@ -50,19 +55,29 @@ def load(path: Path) -> dict[str, ContainerVerdicts]:
 def save(path: Path, containers: Mapping[str, ContainerVerdicts]) -> None:
     """Replace the file whole, or leave it as it was. Raises OSError."""
     encoded = msgspec.json.encode(_File(VERSION, dict(containers)))
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(encoded)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    temporary = _temporary(path)
+    with _WRITING:
+        try:
+            _write(temporary, encoded)
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _temporary(path: Path) -> Path:
+    """Always the same, so that what an agent that was killed leaves of it goes with the next."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -21,6 +21,7 @@ from probes import (
     ProbeSpec,
     Target,
     Verdict,
+    checkpoint,
 )
 
 pytestmark = pytest.mark.looptime
@@ -337,3 +338,15 @@ async def test_330_busy_probes_keep_time_to_the_tenth_of_a_second() -> None:
             before = end
         if kind is not STARTUP:
             assert len(attempts) == int((120 - first) / period) + 1
+
+
+def test_what_an_agent_that_was_killed_in_the_middle_of_a_write_left_goes_with_the_next(tmp_path: Path) -> None:
+    path, left = tmp_path / "probe_results.json", tmp_path / ".probe_results.json.tmp"
+    left.write_text('{"version": 1, "contai')
+    assert checkpoint.load(path) == {}
+    assert list(tmp_path.iterdir()) == []
+    left.write_text('{"version": 1, "contai')
+    kept = {"c1": checkpoint.ContainerVerdicts("u1", {})}
+    checkpoint.save(path, kept)
+    assert list(tmp_path.iterdir()) == [path]
+    assert checkpoint.load(path) == kept
