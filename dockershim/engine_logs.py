@@ -4,7 +4,7 @@ Until `use` has been called, calls fail with LogError; the verbs do not come so 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -75,8 +75,8 @@ class EngineLogs:
     async def detach(self, container_id: str) -> None:
         await self._now().detach(container_id)
 
-    async def recover(self, containers: Iterable[LogTarget]) -> None:
-        await self._now().recover(containers)
+    async def recover(self, containers: Iterable[LogTarget], unread: Collection[str]) -> None:
+        await self._now().recover(containers, unread)
 
     def _now(self) -> RunningLogs:
         if self._logs is None:

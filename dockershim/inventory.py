@@ -63,7 +63,8 @@ _REFRESHING = frozenset((*_CHANGES, "oom", "rename", "update", "pause", "unpause
 
 
 class Inventory:
-    """`before_exit_is_seen(container_id)` runs before a record turns from running to ended (it drains the log);
+    """`before_exit_is_seen(container_id)` runs before a record turns from running to ended (it drains the log),
+    `after_removal_is_seen(container_id)` once the engine says that one is removed, by whomever (it lets the log go);
     `own_files` is the directory of what we mount into containers beyond their configuration; `out_of_touch` is called
     when the engine tells of something and cannot be asked about it: what is here is old then, until the next `resync`.
     """
@@ -73,12 +74,14 @@ class Inventory:
         engine: EngineClient,
         images: ImageCache,
         before_exit_is_seen: Callable[[str], Awaitable[None]],
+        after_removal_is_seen: Callable[[str], Awaitable[None]],
         own_files: str,
         clock_ns: Callable[[], int] = time.time_ns,
         out_of_touch: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine, self._images, self._out_of_touch = engine, images, out_of_touch
-        self._before_exit_is_seen, self._own_files = before_exit_is_seen, own_files
+        self._before_exit_is_seen, self._after_removal_is_seen = before_exit_is_seen, after_removal_is_seen
+        self._own_files = own_files
         self._clock_ns = clock_ns
         self.sandboxes: dict[str, SandboxRecord] = {}
         self.containers: dict[str, ContainerRecord] = {}
@@ -217,13 +220,18 @@ class Inventory:
         )
 
     async def _look_at(self, container_ids: Collection[str], before: Mapping[str, Record]) -> None:
-        """Until each was read, or only such are left that the engine hangs on."""
+        """Until each was read, or only such are left that the engine hangs on. Raises EngineUnavailableError when it
+        goes away meanwhile: a part of the containers is not to be taken for all of them."""
         limit = asyncio.Semaphore(_RESYNC_PARALLEL)
+        gone: list[EngineUnavailableError] = []
 
         async def look(container_id: str) -> None:
             async with limit:
                 try:
                     await self.refresh(container_id)
+                except EngineUnavailableError as error:
+                    gone.append(error)
+                    return
                 except EngineError as error:
                     logger.warning("container not read container=%s error=%s", container_id, error)
                     return
@@ -233,15 +241,18 @@ class Inventory:
         group = self._group
         if group is None:
             await asyncio.gather(*(look(container_id) for container_id in container_ids))
-            return
-        looking = {group.create_task(look(container_id)) for container_id in container_ids}
+            looking = set[asyncio.Task[None]]()
+        else:
+            looking = {group.create_task(look(container_id)) for container_id in container_ids}
         while looking:
             done, looking = await asyncio.wait(
                 looking, timeout=_RESYNC_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
                 logger.warning("engine does not show all of its containers, they are read later count=%d", len(looking))
-                return
+                break
+        if gone:
+            raise gone[0]
 
     def _tell_difference(self, before: Record | None, now: Record | None) -> None:
         if now is None:
@@ -285,6 +296,7 @@ class Inventory:
     async def _handle(self, event: EngineEvent) -> None:
         if event.action == "destroy":
             self.forget(event.actor_id)
+            await self._after_removal_is_seen(event.actor_id)
             return
         try:
             record = self._newer_than(event) or await self.refresh(event.actor_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -19,7 +19,7 @@ class LogPort(Protocol):
     async def drain(self, container_id: str) -> None: ...
     async def reopen(self, container_id: str, log_path: str | None = None) -> None: ...
     async def detach(self, container_id: str) -> None: ...
-    async def recover(self, containers: Iterable[LogTarget]) -> None: ...
+    async def recover(self, containers: Iterable[LogTarget], unread: Collection[str]) -> None: ...
 
 
 class EngineState:

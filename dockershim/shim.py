@@ -98,7 +98,8 @@ class Dockershim:
         self._files = files = SandboxFiles(settings.root_directory / "files")
         self.image_cache = ImageCache(engine)
         self.inventory = inventory = Inventory(
-            engine, self.image_cache, self._drain, str(files.directory), out_of_touch=self._out_of_touch
+            engine, self.image_cache, self._drain, self._let_go, str(files.directory),
+            out_of_touch=self._out_of_touch,
         )
         self._stream = EventStream(engine, self._connected, inventory.on_event, self._disconnected)
         self.events = EventHub(inventory, checkpoints)
@@ -176,6 +177,13 @@ class Dockershim:
         except (TimeoutError, LogError) as error:
             logger.warning("log may lack its end container=%s error=%s", container_id, error or "timed out")
 
+    async def _let_go(self, container_id: str) -> None:
+        """The verb that removed it may have been cancelled before it came to this, or there was none."""
+        try:
+            await self._logs.detach(container_id)
+        except LogError as error:
+            logger.warning("log of a removed container is followed on container=%s error=%s", container_id, error)
+
     # the engine comes and goes
 
     async def _connected(self) -> None:
@@ -193,7 +201,8 @@ class Dockershim:
                     LogTarget(record.id, record.status.log_path)
                     for record in self.inventory.containers.values()
                     if record.status.log_path
-                ]
+                ],
+                self.inventory.unread,
             )
         except LogError as error:
             raise EngineUnavailableError(f"container logs cannot be followed: {error}") from error

@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,14 +144,15 @@ class ContainerLogs:
         self._targets.pop(container_id, None)
         await self._call(protocol.FORGET, container_id)
 
-    async def recover(self, containers: Iterable[LogTarget]) -> None:
-        """After a start: follow those that are not followed yet, forget those that do not exist any more.
+    async def recover(self, containers: Iterable[LogTarget], unread: Collection[str] = ()) -> None:
+        """After a start: follow those that are not followed yet, forget those that do not exist any more. `unread`
+        exist too, and nothing else is known of them: they stay as they are.
 
         A log path that is a link is cri-dockerd's: it is left alone, the kubelet reads the engine's file through it.
         """
         followed = set((await self._call(protocol.LIST)).containers)
         wanted = {target.container_id: target.log_path for target in containers if target.log_path}
-        for container_id in followed - set(wanted):
+        for container_id in followed - set(wanted) - set(unread):
             await self.detach(container_id)
         for container_id, log_path in wanted.items():
             if container_id in followed:

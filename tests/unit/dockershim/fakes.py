@@ -91,5 +91,6 @@ class MemoryLogs:
     async def detach(self, container_id: str) -> None:
         self.followed.pop(container_id, None)
 
-    async def recover(self, containers: Iterable[LogTarget]) -> None:
-        self.followed = {target.container_id: target.log_path for target in containers}
+    async def recover(self, containers: Iterable[LogTarget], unread: Collection[str]) -> None:
+        kept = {container_id: path for container_id, path in self.followed.items() if container_id in unread}
+        self.followed = kept | {target.container_id: target.log_path for target in containers}

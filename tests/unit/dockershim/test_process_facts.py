@@ -97,7 +97,7 @@ def test_every_field_of_the_stats_is_filled() -> None:
     engine = EngineClient("unix:///nowhere")
     images = ImageCache(engine)
     state = EngineState("nothing yet")
-    inventory = Inventory(engine, images, nobody, "")
+    inventory = Inventory(engine, images, nobody, nobody, "")
     times = iter([5_000_000_000, 7_000_000_000])
     stats = Stats(state, inventory, DiskUsage(engine, state, images, inventory), lambda: next(times))
     lines = {"some": Pressure(1000, 1.5, 2.5, 3.5), "full": Pressure(500, 0.5, 0.25, 0.125)}

@@ -163,6 +163,33 @@ async def test_an_engine_that_tells_and_does_not_answer_is_gone(world: ShimInMem
         following.cancel()
 
 
+async def test_the_log_of_what_somebody_else_removed_is_let_go(world: ShimInMemory) -> None:
+    """Also when the verb that removed it was cancelled before it came to that."""
+    sandbox_id = await world.run_pod(world.pod())
+    container_id = await world.create(sandbox_id)
+    assert container_id in world.logs.followed
+    world.engine.emit("destroy", world.engine.containers.pop(container_id))
+    await wait_for(lambda: container_id not in world.logs.followed)
+
+
+async def test_an_engine_that_goes_away_while_it_is_read_is_read_again(world: ShimInMemory) -> None:
+    """A part of its containers is not taken for all of them: the others' pods would be made a second time."""
+    sandbox_id = await world.run_pod(world.pod())
+    container_id = await world.create(sandbox_id)
+    gate = world.engine.hold[f"/containers/{container_id}/json"] = asyncio.Event()
+    world.engine.drop_clients()
+    asked = f"GET /containers/{container_id}/json"
+    world.engine.calls.clear()
+    await wait_for(lambda: asked in world.engine.calls)
+    with world.engine.shutting_down():
+        await wait_for(lambda: "connect" in world.shim.state.reason)
+    assert container_id in world.logs.followed
+    gate.set()
+    await world.until_ready()
+    listed = (await world.runtime.ListContainers(cri.ListContainersRequest())).containers
+    assert [item.id for item in listed] == [container_id]
+
+
 async def test_lists_ask_the_engine_nothing(world: ShimInMemory) -> None:
     sandbox_id = await world.run_pod(world.pod())
     await world.create(sandbox_id)

@@ -403,7 +403,10 @@ def test_the_pause_archive() -> None:
 
 async def test_a_subscriber_that_does_not_read_is_ended(tmp_path: Path) -> None:
     engine = EngineClient("unix:///nowhere")
-    inventory = Inventory(engine, ImageCache(engine), MemoryLogs().drain, "", clock_ns=itertools.count(1).__next__)
+    logs = MemoryLogs()
+    inventory = Inventory(
+        engine, ImageCache(engine), logs.drain, logs.detach, "", clock_ns=itertools.count(1).__next__
+    )
     hub = EventHub(inventory, CheckpointStore(tmp_path))
     sandbox = SandboxRecord(
         id="s", metadata=cri.PodSandboxMetadata(), pid=1, created_ns=1, labels={}, annotations={}, runtime_handler="",
