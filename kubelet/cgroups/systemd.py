@@ -162,8 +162,8 @@ class SystemdSlices:
                     self._version = version_number(await bus.version())
             except (BusError, BusLost, TimeoutError) as error:
                 raise CgroupError(
-                    f"cannot talk to systemd over D-Bus: {error or 'no answer'}. cgroupDriver systemd needs systemd as "
-                    "init and the system bus; set cgroupDriver: cgroupfs here and in the runtime where there is none",
+                    f"cannot talk to systemd over D-Bus: {str(error) or 'no answer'}. cgroupDriver systemd needs "
+                    "systemd as init; set cgroupDriver: cgroupfs here and in the runtime where there is none",
                 ) from error
             self._bus = bus
             logger.info("Talking to systemd version=%d", self._version)

@@ -1,9 +1,11 @@
 """systemd's own socket, for nodes that have systemd and no message bus: D-Bus between two, with nobody in the middle.
 
-    AUTH EXTERNAL ─▶ OK ─▶ BEGIN ─▶ messages, as on a bus but for what a bus is asked itself (Hello, AddMatch)
+    AUTH EXTERNAL, BEGIN ─▶ OK ─▶ messages, as on a bus but for what a bus is asked itself (Hello, AddMatch)
 
-Root may speak there, and hears every signal. kind's nodes are such: their image has no dbus-daemon. Source: the D-Bus
-specification ("Authentication Protocol", "Message Format"), go-systemd dbus/dbus.go (NewSystemdConnectionContext).
+Both lines go at once, as systemctl sends them: systemd forgets to look at a message that it has read together with the
+BEGIN before it. Root may speak there, and hears every signal. kind's nodes are such: their image has no dbus-daemon.
+Source: the D-Bus specification ("Authentication Protocol", "Message Format"), go-systemd dbus/dbus.go
+(NewSystemdConnectionContext).
 """
 
 import asyncio
@@ -73,7 +75,7 @@ class Peer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        transport.write(b"\0AUTH EXTERNAL %s\r\n" % str(os.geteuid()).encode().hex().encode())
+        transport.write(b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(os.geteuid()).encode().hex().encode())
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -97,7 +99,6 @@ class Peer(asyncio.Protocol):
             self._transport.abort()
             return False
         self._received = bytearray(rest)
-        self._transport.write(b"BEGIN\r\n")
         self.welcome.set_result(None)
         return True
 

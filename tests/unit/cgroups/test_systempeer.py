@@ -52,10 +52,10 @@ class Systemd:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.said.append(await reader.readline())
+        self.said.append(await reader.readline())
         for byte in self.greeting:  # in pieces, as a stream may be
             writer.write(bytes([byte]))
             await writer.drain()
-        self.said.append(await reader.readline())
         received = bytearray()
         while data := await reader.read(7):
             received += data
