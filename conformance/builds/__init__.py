@@ -106,6 +106,7 @@ SETS: dict[str, BuildSet] = {
             variables=(("github.com/containerd/containerd/v2/version.Version", "2.4.2"),),
         ),
         BuildSet("agnhost", ("agnhost",)),
+        BuildSet("kind", ("kind",)),
         BuildSet("gvisor", ("runsc",)),
         BuildSet(
             "node-e2e",
