@@ -42,6 +42,7 @@ from kubelet.containerspec import HostFacts, learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
 from kubelet.images.progress import PullProgress
+from kubelet.images.providerconfig import ProviderConfigError
 from kubelet.kernelflags import set_flags, wrong_flags
 from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
@@ -104,7 +105,10 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         check_host(options, host, await asyncio.to_thread(swap_areas))
         await asyncio.to_thread(settle_kernel, options)
         ids = await pod_ids(options)
-        agent = Agent(options, name, clients, metrics, host, ids)
+        try:
+            agent = Agent(options, name, clients, metrics, host, ids)
+        except ProviderConfigError as error:
+            raise AgentError(f"credential provider plugins: {error}") from None
         await _run(agent, embedded, stop)
     finally:
         await clients.close()

@@ -47,6 +47,10 @@ def event(namespace: str, name: str = "") -> str:
     return namespaced("events", namespace, name)
 
 
+def service_account(namespace: str, name: str) -> str:
+    return namespaced("serviceaccounts", namespace, name)
+
+
 def service_account_token(namespace: str, name: str) -> str:
     """Where a TokenRequest is created."""
     return namespaced("serviceaccounts", namespace, name, "token")

@@ -37,8 +37,7 @@ WITHOUT_EFFECT = {
 """Configuration fields by path; a field that holds a map or a list stands for all of it."""
 
 FLAGS_WITHOUT_EFFECT = {
-    "runtime_cgroups": _NOT_HERE, "image_credential_provider_config": _NOT_HERE,
-    "image_credential_provider_bin_dir": _NOT_HERE, "experimental_mounter_path": "the kernel mounts",
+    "runtime_cgroups": _NOT_HERE, "experimental_mounter_path": "the kernel mounts",
     "experimental_allocatable_ignore_eviction": _NOT_HERE, "housekeeping_interval": "usage is read on demand",
 }
 """Flags that are no configuration fields, by attribute."""

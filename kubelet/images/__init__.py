@@ -1,6 +1,7 @@
 """Images of containers: names, credentials, pulling.
 
     names     `registry/path:tag@digest` (pure)      keyring   whose login to try (pure)
+    providers  logins by plugins, as named in the file that providerconfig reads
     manager   ImageManager.ensure: policy, presence, back-off, limits, events
     pulled    which images this kubelet has pulled, over its restarts
 """

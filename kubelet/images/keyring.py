@@ -75,6 +75,15 @@ def _key(location: str) -> str:
     return parsed.netloc + (path if path not in ("", "/") else "")
 
 
+def location_matches(pattern: str, repository: str) -> bool:
+    """Whether a registry, or part of one, as configuration files write them (globs, perhaps a scheme) is that of
+    `repository`."""
+    try:
+        return _matches(_key(pattern), repository)
+    except ValueError:
+        return False
+
+
 def _matches(glob: str, target: str) -> bool:
     glob_host, _, glob_path = glob.partition("/")
     host, _, path = target.partition("/")

@@ -50,6 +50,12 @@ class PulledImage:
     size_bytes: int = 0
 
 
+class CredentialLookup(Protocol):
+    """Logins that neither the pod nor a file brings: kubelet.images.providers."""
+
+    async def lookup(self, pod: Pod, repository: str) -> list[Credential]: ...
+
+
 class ImageError(Exception):
     """The image cannot be had now. `reason` is the waiting reason, `str(error)` its message; `retry_at` (monotonic
     seconds) tells when another try makes sense, where that is known."""
@@ -103,8 +109,10 @@ class ImageManager:
     def __init__(self, images: ImageService, recorder: EventRecorder, *, root_dir: Path, qps: float = 5.0,
                  burst: int = 10, parallel: int | None = 1, clock: Callable[[], float] = time.monotonic,
                  node_credentials: Callable[[Path], dict[str, Credential]] = read_node_config,
-                 on_pulled: Callable[[str], None] = lambda _image_id: None) -> None:
+                 on_pulled: Callable[[str], None] = lambda _image_id: None,
+                 providers: CredentialLookup | None = None) -> None:
         """`on_pulled(image id)` may block: it is called in a thread."""
+        self._providers = providers
         self._on_pulled = on_pulled
         self._images, self._recorder, self._clock = images, recorder, clock
         self._root_dir, self._node_credentials = root_dir, node_credentials
@@ -212,7 +220,8 @@ class ImageManager:
         except InvalidDockerConfigError as error:
             raise self._failed(request, str(error)) from None
         repository = parse_image_name(spec.image).repository
-        return [credential for keyring in keyrings for credential in keyring.lookup(repository)]
+        provided = await self._providers.lookup(request.pod, repository) if self._providers is not None else []
+        return [credential for keyring in keyrings for credential in keyring.lookup(repository)] + provided
 
     async def _shared_pull(self, request: ImageRequest, spec: cri.ImageSpec, credentials: list[Credential],
                            asked_at: float) -> _Pulled:

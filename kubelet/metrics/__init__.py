@@ -135,6 +135,17 @@ class KubeletMetrics:
         if failed:
             self.started_user_namespaced_pods_errors_total.inc()
 
+    def credential_provider(self, plugin: str, seconds: float, failed: bool) -> None:
+        """A credential provider plugin has run."""
+        self.credential_provider_plugin_duration.labels(plugin).observe(seconds)
+        if failed:
+            self.credential_provider_plugin_errors_total.labels(plugin).inc()
+
+    def credential_provider_config(self, digest: str) -> None:
+        """The file or directory with credential provider plugins that was read."""
+        self._gauge("kubelet_credential_provider_config_info", "The credential provider configuration in force",
+                    ["hash"]).labels(digest).set(1)
+
     def runtime_operation(self, method: str, seconds: float, error: CriError | None) -> None:
         """An observer for cri.client: kubelet_runtime_operations_*."""
         kind = operation_type(method)
@@ -218,6 +229,12 @@ class KubeletMetrics:
         self.pod_start_total_duration_seconds = histogram(
             "kubelet_pod_start_total_duration_seconds", "From a pod's creation to running, image pulls included",
             buckets=_POD_START_BUCKETS)
+        self.credential_provider_plugin_duration = histogram(
+            "kubelet_credential_provider_plugin_duration", "Length of a run of a credential provider plugin",
+            ["plugin_name"])
+        self.credential_provider_plugin_errors_total = counter(
+            "kubelet_credential_provider_plugin_errors_total", "Runs of credential provider plugins that failed",
+            ["plugin_name"])
         self.pod_worker_duration_seconds = histogram(
             "kubelet_pod_worker_duration_seconds", "Length of one pass over a pod, by the kind of its cause",
             ["operation_type"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from shim_under_test import BUSYBOX, STORES, ShimUnderTest, eventually, node_with_store
-from standalone_node import Standalone, manifest
+from standalone_node import WAIT, Standalone, manifest
 
 from conformance.throwaway import ThrowawayNode
 from cri import errors
@@ -199,6 +199,36 @@ async def test_explain_shows_how_far_a_pull_is(shim: ShimUnderTest) -> None:
 
     await eventually(told, "the bytes of the pull in explain", seconds=60)
     kubelet.remove("slow.json")
+    await kubelet.process.stop()
+
+
+PLUGIN = """#!/bin/sh
+exec cat <<END
+{"kind": "CredentialProviderResponse", "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "cacheKeyType": "Image",
+ "auth": {"127.0.0.1:5001": {"username": "%s", "password": "%s"}}}
+END
+"""
+
+
+async def test_a_credential_provider_plugin_logs_in_for_the_kubelet(shim: ShimUnderTest) -> None:
+    kubelet, directory = Standalone(shim.node), shim.node.path("/run/plugins")
+    directory.mkdir()
+    (directory / "login").write_text(PLUGIN % (USER, PASSWORD))
+    (directory / "login").chmod(0o755)
+    plugin = {"name": "login", "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "matchImages": [CLOSED],
+              "defaultCacheDuration": "1m"}  # fmt: skip
+    shim.node.path("/run/plugins.json").write_text(json.dumps(
+        {"apiVersion": "kubelet.config.k8s.io/v1", "kind": "CredentialProviderConfig", "providers": [plugin]}))
+    container = {"name": "main", "image": f"{CLOSED}/test/app:1", "imagePullPolicy": "Always",
+                 "command": ["sh", "-c", WAIT]}  # fmt: skip
+    kubelet.write("private.json", manifest("private", containers=[container]))
+    await kubelet.start(
+        "--image-credential-provider-config=/run/plugins.json", "--image-credential-provider-bin-dir=/run/plugins",
+        containerRuntimeEndpoint=f"unix://{shim.socket}",
+    )
+    await kubelet.until_ready("private")
+    kubelet.remove("private.json")
+    await kubelet.until(lambda pods: "private" not in pods)
     await kubelet.process.stop()
 
 

@@ -263,6 +263,18 @@ async def test_credentials_are_tried_in_order() -> None:
     assert str(caught.value) == "[denied pod, denied node]"
 
 
+class Plugins:
+    async def lookup(self, pod: Pod, repository: str) -> list[Credential]:
+        return [Credential("plugin", f"of {pod.metadata.name} for {repository}")]
+
+
+async def test_plugins_are_asked_after_secrets_and_files() -> None:
+    node = Node(node_credentials=lambda root: {"reg.example": Credential("node", "pw")}, providers=Plugins())
+    node.runtime.refuse = lambda image, user: None if user == "plugin" else UnknownError(f"denied {user}")
+    await node.ensure("reg.example/a/b:1")
+    assert [user for _, user in node.runtime.pulls] == ["node", "plugin"]
+
+
 async def test_a_bad_pull_secret_is_named_and_not_shown() -> None:
     node = Node()
     secret = Secret(
