@@ -43,7 +43,7 @@ from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
 from kubelet.images.progress import PullProgress
 from kubelet.images.providerconfig import ProviderConfigError
-from kubelet.kernelflags import set_flags, wrong_flags
+from kubelet.kernelflags import set_flags, swap_warning, wrong_flags
 from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
 from kubelet.node.capacity import overdrawn
@@ -325,6 +325,7 @@ async def run_pods(agent: Agent) -> None:
     capacity = agent.node.capacity()
     if problem := overdrawn(capacity, agent.node.settings):
         raise AgentError(problem)
+    await warn_of_swap(agent)
     await agent.enforcer.limit_reserved()
     await agent.configs.check_host_dns()
     async with asyncio.TaskGroup() as group:
@@ -337,6 +338,12 @@ async def run_pods(agent: Agent) -> None:
         group.create_task(agent.collection.run(), name="collection")
         group.create_task(agent.eviction.run(), name="eviction")
         group.create_task(agent.shutdown.run(), name="node shutdown")
+
+
+async def warn_of_swap(agent: Agent) -> None:
+    facts = agent.node.facts
+    if facts is not None and (warning := swap_warning(await asyncio.to_thread(swap_areas), facts.kernel)):
+        agent.recorder.event(agent.node.reference, "Warning", "PossibleMemoryBackedVolumesOnDisk", warning)
 
 
 def health_checks(agent: Agent) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ nothing for the machine. Source: pkg/kubelet/cm/container_manager_linux.go setup
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +17,19 @@ WANTED: Mapping[str, int] = MappingProxyType({
     "kernel/keys/root_maxkeys": 1_000_000, "kernel/keys/root_maxbytes": 25_000_000,
 })
 """Below /proc/sys."""
+
+TMPFS_NOSWAP_SINCE = (6, 4)
+"""The kernel whose tmpfs can be kept out of swap."""
+
+
+def swap_warning(swap: Sequence[str], kernel: tuple[int, int]) -> str:
+    """What to tell of a node whose volumes in memory may end on its disk; empty where they cannot."""
+    if not swap or kernel >= TMPFS_NOSWAP_SINCE:
+        return ""
+    return (
+        "The tmpfs noswap option is not supported. Memory-backed volumes (e.g. secrets, emptyDirs, etc.) might be "
+        "swapped to disk and should no longer be considered secure."
+    )
 
 
 def wrong_flags(root: Path = Path("/proc/sys")) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from kubelet.app import AgentError, settle_kernel
 from kubelet.config import load
-from kubelet.kernelflags import WANTED, wrong_flags
+from kubelet.kernelflags import WANTED, swap_warning, wrong_flags
 
 OF_CLUSTER = "--kubeconfig=/etc/kubernetes/kubelet.conf"
 
@@ -58,3 +58,10 @@ def test_what_cannot_be_set_is_said_and_stays(sysctls: Path, caplog: pytest.LogC
     settle_kernel(load([OF_CLUSTER]), sysctls)
     assert (sysctls / "vm/overcommit_memory").read_text() == "1"
     assert "flag=kernel/panic" in caplog.text and "flag=vm/panic_on_oom" in caplog.text
+
+
+@pytest.mark.parametrize(("swap", "kernel", "told"), [
+    ([], (5, 10), False), (["/dev/sda2"], (5, 10), True), (["/dev/sda2"], (6, 3), True), (["/dev/sda2"], (6, 4), False),
+])
+def test_volumes_in_memory_that_may_be_swapped(swap: list[str], kernel: tuple[int, int], told: bool) -> None:
+    assert swap_warning(swap, kernel).startswith("The tmpfs noswap option is not supported.") is told
