@@ -43,7 +43,7 @@ from kubelet.embedded import EmbeddedDockershim
 from kubelet.explain import NodeHealth
 from kubelet.images.progress import PullProgress
 from kubelet.images.providerconfig import ProviderConfigError
-from kubelet.kernelflags import set_flags, swap_warning, wrong_flags
+from kubelet.kernelflags import set_flags, warnings, wrong_flags
 from kubelet.metrics import KubeletMetrics
 from kubelet.mirrors import MirrorKeeper
 from kubelet.node.capacity import overdrawn
@@ -325,7 +325,7 @@ async def run_pods(agent: Agent) -> None:
     capacity = agent.node.capacity()
     if problem := overdrawn(capacity, agent.node.settings):
         raise AgentError(problem)
-    await warn_of_swap(agent)
+    await tell_warnings(agent)
     await agent.enforcer.limit_reserved()
     await agent.configs.check_host_dns()
     async with asyncio.TaskGroup() as group:
@@ -340,10 +340,10 @@ async def run_pods(agent: Agent) -> None:
         group.create_task(agent.shutdown.run(), name="node shutdown")
 
 
-async def warn_of_swap(agent: Agent) -> None:
-    facts = agent.node.facts
-    if facts is not None and (warning := swap_warning(await asyncio.to_thread(swap_areas), facts.kernel)):
-        agent.recorder.event(agent.node.reference, "Warning", "PossibleMemoryBackedVolumesOnDisk", warning)
+async def tell_warnings(agent: Agent) -> None:
+    facts, swap = agent.node.facts, await asyncio.to_thread(swap_areas)
+    for reason, message in warnings(swap, facts.kernel if facts else (0, 0), cgroup_v2=agent.host.cgroup_v2):
+        agent.recorder.event(agent.node.reference, "Warning", reason, message)
 
 
 def health_checks(agent: Agent) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ nothing for the machine. Source: pkg/kubelet/cm/container_manager_linux.go setup
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,14 +22,19 @@ TMPFS_NOSWAP_SINCE = (6, 4)
 """The kernel whose tmpfs can be kept out of swap."""
 
 
-def swap_warning(swap: Sequence[str], kernel: tuple[int, int]) -> str:
-    """What to tell of a node whose volumes in memory may end on its disk; empty where they cannot."""
-    if not swap or kernel >= TMPFS_NOSWAP_SINCE:
-        return ""
-    return (
-        "The tmpfs noswap option is not supported. Memory-backed volumes (e.g. secrets, emptyDirs, etc.) might be "
-        "swapped to disk and should no longer be considered secure."
-    )
+def warnings(swap: Sequence[str], kernel: tuple[int, int], *, cgroup_v2: bool) -> Iterator[tuple[str, str]]:
+    """Reason and message of what to tell about a node that works, but not as it should."""
+    if not cgroup_v2:
+        yield "CgroupV1", (
+            "cgroup v1 detected. cgroup v1 support is deprecated and will be removed in a future release. Please "
+            "migrate to cgroup v2. More information at "
+            "https://git.k8s.io/enhancements/keps/sig-node/5573-remove-cgroup-v1"
+        )
+    if swap and kernel < TMPFS_NOSWAP_SINCE:
+        yield "PossibleMemoryBackedVolumesOnDisk", (
+            "The tmpfs noswap option is not supported. Memory-backed volumes (e.g. secrets, emptyDirs, etc.) might be "
+            "swapped to disk and should no longer be considered secure."
+        )
 
 
 def wrong_flags(root: Path = Path("/proc/sys")) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from kubelet.app import AgentError, settle_kernel
 from kubelet.config import load
-from kubelet.kernelflags import WANTED, swap_warning, wrong_flags
+from kubelet.kernelflags import WANTED, warnings, wrong_flags
 
 OF_CLUSTER = "--kubeconfig=/etc/kubernetes/kubelet.conf"
 
@@ -60,8 +60,14 @@ def test_what_cannot_be_set_is_said_and_stays(sysctls: Path, caplog: pytest.LogC
     assert "flag=kernel/panic" in caplog.text and "flag=vm/panic_on_oom" in caplog.text
 
 
-@pytest.mark.parametrize(("swap", "kernel", "told"), [
-    ([], (5, 10), False), (["/dev/sda2"], (5, 10), True), (["/dev/sda2"], (6, 3), True), (["/dev/sda2"], (6, 4), False),
+@pytest.mark.parametrize(("swap", "kernel", "v2", "reasons"), [
+    ([], (5, 10), True, []), ([], (5, 10), False, ["CgroupV1"]),
+    (["/dev/sda2"], (5, 10), True, ["PossibleMemoryBackedVolumesOnDisk"]), (["/dev/sda2"], (6, 4), True, []),
+    (["/dev/sda2"], (6, 3), False, ["CgroupV1", "PossibleMemoryBackedVolumesOnDisk"]),
 ])
-def test_volumes_in_memory_that_may_be_swapped(swap: list[str], kernel: tuple[int, int], told: bool) -> None:
-    assert swap_warning(swap, kernel).startswith("The tmpfs noswap option is not supported.") is told
+def test_warnings_about_the_machine(swap: list[str], kernel: tuple[int, int], v2: bool, reasons: list[str]) -> None:
+    told = dict(warnings(swap, kernel, cgroup_v2=v2))
+    assert list(told) == reasons
+    assert told.get("CgroupV1", "cgroup v1 detected.").startswith("cgroup v1 detected.")
+    assert "should no longer be considered secure." in told.get(
+        "PossibleMemoryBackedVolumesOnDisk", "should no longer be considered secure.")

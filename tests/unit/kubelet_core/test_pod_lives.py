@@ -339,6 +339,17 @@ async def test_failures_are_told_in_the_words_that_people_know(tmp_path: Path) -
     }
 
 
+async def test_the_events_of_a_plain_life(tmp_path: Path) -> None:
+    hook = Lifecycle(pre_stop=LifecycleHandler(exec=ExecAction(command=("leave",))))
+    life = await started(pod(container("app", lifecycle=hook)), tmp_path)
+    assert life.events() == ["Created: Container created", "Started: Container started"]
+    life.runtime.broken["ExecSync app"] = UnavailableError("no such command", "ExecSync")
+    await life.killer.kill_containers(
+        life.pod, life.runtime.status(life.pod).running_containers, 30, Interrupt(), "10.0.0.1")
+    assert life.events()[2:] == ["Killing: Stopping container app", "FailedPreStopHook: PreStopHook failed"]
+    assert life.runtime.calls[-1] == "StopContainer app"
+
+
 async def test_a_sandbox_whose_addresses_are_not_told_is_asked_for_them(tmp_path: Path) -> None:
     life = PodInMemory(pod(container("app")), tmp_path)
     life.runtime.tells_addresses = False
