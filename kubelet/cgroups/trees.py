@@ -174,6 +174,8 @@ class CgroupV2:
         for file, text in writes_v2(values):
             if file.startswith("hugetlb.") and not (directory / file).exists():
                 continue  # the kernel has no such pages
+            if file == "pids.max" and "pids" not in (self.mount / "cgroup.controllers").read_text().split():
+                continue  # it counts no processes; upstream's kubelet goes on, too
             _write(directory / file, text)
 
     def children(self, path: str) -> list[str]:

@@ -301,6 +301,15 @@ def test_v2_switches_controllers_on_for_children(tmp_path: Path) -> None:
     assert tree.exists("/kubepods") and not tree.exists("/none")
 
 
+def test_v2_without_the_controller_of_processes_limits_what_it_can(tmp_path: Path) -> None:
+    fake_v2(tmp_path)
+    fake_v2(tmp_path / "kubepods", files=("memory.max",))
+    (tmp_path / "cgroup.controllers").write_text("cpu memory")
+    detect_tree(tmp_path).update("/kubepods", CgroupValues(memory=4096, pids=7))
+    assert (tmp_path / "kubepods/memory.max").read_text() == "4096"
+    assert not (tmp_path / "kubepods/pids.max").exists()
+
+
 def test_v1_uses_every_hierarchy(tmp_path: Path) -> None:
     for name in ("cpu,cpuacct", "memory", "unified"):
         (tmp_path / name).mkdir()
