@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubelet.api import quantity
-from kubelet.api.meta import AnyContainer, PodUID, pod_key, pod_uid
+from kubelet.api.meta import AnyContainer, PodUID, is_sidecar, pod_key, pod_uid
 from kubelet.api.types import Pod, Quantity
 from kubelet.devices import checkpoint as disk
 from kubelet.devices.allocation import AllocationError, AskPlugin, Request, Settled, View, choose
@@ -241,7 +241,10 @@ class DeviceManager:
         """Give the pod's containers their devices; why not, or "" if all is well."""
         uid = pod_uid(pod)
         try:
-            running = await self._around.running(uid)
+            running = set(await self._around.running(uid))
+            if any(container.name in running for container in pod.spec.containers):
+                # Its init containers have ended: there is nothing to give them.
+                running |= {container.name for container in pod.spec.init_containers if not is_sidecar(container)}
             for container in (*pod.spec.init_containers, *pod.spec.containers):
                 await self._allocate(pod, container, running=container.name in running)
         except AllocationError as error:

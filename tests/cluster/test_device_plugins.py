@@ -40,10 +40,6 @@ def wants(count: int, resource: str = GPU) -> Json:
     return {"limits": {resource: str(count)}}
 
 
-async def until_node(kube: Kube, wanted: Callable[[Json], bool], why: str) -> None:
-    await kube.until(f"nodes/{kube.cluster.name}", wanted, why=why)
-
-
 async def test_pods_get_devices_and_keep_them(kube: Kube, plugin: NodeProcess) -> None:
     node = f"nodes/{kube.cluster.name}"
     await kube.until(node, offers(2, 2), why="two devices")

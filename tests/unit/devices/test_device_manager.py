@@ -286,6 +286,7 @@ async def test_a_restart_forgets_nothing(root):
         # One that runs has its devices; one that does not could not be given any before the plugin is back.
         bench.running["one"] = ["app"]
         assert await bench.admit(one) == ""
+        assert await bench.admit(pod("one", init=(container("init"),))) == ""
         bench.running.clear()
         assert await bench.admit(one) == (
             f"Allocate failed due to no healthy devices present; cannot allocate unhealthy devices {GPU}, which is "
