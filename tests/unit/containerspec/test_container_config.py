@@ -23,6 +23,7 @@ from kubelet.containerspec import (
 from kubelet.containerspec.linux_resources import container_resources, oom_score_adj
 from kubelet.containerspec.sandbox import dotted_sysctl
 from kubelet.containerspec.security import container_security, sandbox_security, verify_non_root
+from kubelet.devices.runoptions import DeviceMount, DeviceNode, DeviceOptions
 from kubelet.syscalls import RecordingSyscalls
 from kubelet.volumes.types import MountedVolume
 
@@ -552,3 +553,22 @@ async def test_pods_on_the_hosts_network_have_its_addresses(tmp_path: Path) -> N
     assert Path(config.mounts[0].host_path).read_text() == (
         "# Kubernetes-managed hosts file (host network).\n127.0.0.1 node\n"
     )
+
+
+async def test_devices_of_plugins_go_into_the_request(tmp_path: Path) -> None:
+    pod = make_pod([{"name": "c", "image": "i", "env": [{"name": "B", "value": "own"}], "command": ["$(A)"]}])
+    devices = DeviceOptions(
+        {"A": "1", "B": "plugin"}, (DeviceMount("/opt/x", "/host/x", True),), (DeviceNode("/dev/x", "/dev/y", "rw"),),
+        {"note": "plugin", "io.kubernetes.container.restartCount": "9"}, ("vendor.com/class=x",),
+    )
+    config = await container_config(
+        pod, pod.spec.containers[0], ContainerInputs(restart_count=0, image_ref="i", devices=devices), node(tmp_path),
+        syscalls=RecordingSyscalls(),
+    )
+    envs = {env.key: env.value for env in config.envs}
+    assert (envs["A"], envs["B"], list(config.command)) == (b"1", b"own", ["1"])
+    assert (config.mounts[0].container_path, config.mounts[0].host_path, config.mounts[0].readonly) == (
+        "/opt/x", "/host/x", True)
+    assert list(config.devices) == [cri.Device(container_path="/dev/x", host_path="/dev/y", permissions="rw")]
+    assert [device.name for device in config.CDI_devices] == ["vendor.com/class=x"]
+    assert (config.annotations["note"], config.annotations["io.kubernetes.container.restartCount"]) == ("plugin", "0")

@@ -12,6 +12,7 @@ from node_fakes import NOW, NOW_TEXT, merge
 from cri.v1 import api_pb2 as cri
 from kubelet.api import codec
 from kubelet.api.types import Node, NodeAddress, NodeCondition, NodeStatus, ObjectMeta, Taint
+from kubelet.devices.inventory import DeviceCapacity
 from kubelet.node import MachineFacts, NodeSettings, Pressure
 from kubelet.node.capacity import written
 from kubelet.node.conditions import aggregate, is_ready, node_conditions
@@ -23,6 +24,7 @@ from kubelet.node.status import (
     node_status,
     reconciled,
     same_but_for_heartbeat,
+    without_devices,
 )
 
 FACTS = MachineFacts(
@@ -214,3 +216,22 @@ def test_applying_the_patch_gives_the_wanted_node(old, new):
     assert by_type == {found.type: found for found in new.status.conditions}
     assert msgspec.structs.replace(result.status, conditions=()) == msgspec.structs.replace(new.status, conditions=())
     assert node_patch(new, new) == {}
+
+
+def test_devices_are_counted_and_those_that_went_stay_as_zero():
+    before = NodeStatus(capacity={"example.com/patched": "5", "a.b/gone": "2"}, allocatable={"a.b/gone": "2"})
+    devices = DeviceCapacity({"a.b/gpu": 2, "a.b/late": 0}, {"a.b/gpu": 1, "a.b/late": 0}, frozenset({"a.b/gone"}))
+    status = node_status(settings(), before, inputs(devices=devices), NOW).status
+    shown = {name: (amount, status.allocatable[name]) for name, amount in status.capacity.items() if "/" in name}
+    assert shown == {"example.com/patched": ("5", "5"), "a.b/gone": ("0", "0"), "a.b/gpu": ("2", "1"),
+                     "a.b/late": ("0", "0")}
+    again = node_status(settings(), status, inputs(), NOW).status
+    assert (again.capacity["a.b/gone"], again.allocatable["a.b/gone"]) == ("0", "0")
+
+
+def test_a_node_made_anew_offers_none_of_the_old_ones_devices():
+    old = NodeStatus(capacity={"cpu": "2", "a.b/gpu": "2", "hugepages-2Mi": "0", "x.kubernetes.io/y": "1"},
+                     allocatable={"cpu": "2", "a.b/gpu": "1"})
+    new = without_devices(old)
+    assert new.capacity == {"cpu": "2", "a.b/gpu": "0", "hugepages-2Mi": "0", "x.kubernetes.io/y": "1"}
+    assert new.allocatable == {"cpu": "2", "a.b/gpu": "0"}

@@ -22,7 +22,9 @@ from kubelet.api.types import (
     ContainerState,
     ContainerStateRunning,
     EphemeralContainer,
+    ResourceHealth,
     ResourceRequirements,
+    ResourceStatus,
     VolumeMount,
     VolumeMountStatus,
 )
@@ -327,3 +329,9 @@ def test_a_running_pods_own_resources_are_what_it_was_given_last():
     seen = generate(of, runtime(running()), actuated=given)
     assert (seen.resources.limits, seen.allocated_resources) == ({"memory": "30Mi"}, {"memory": "10Ki"})
     assert generate(of, runtime(), actuated=given).resources.limits == {"memory": "10Ki"}
+
+
+def test_the_health_of_devices_is_told_of_running_containers():
+    health = (ResourceStatus(name="a.b/gpu", resources=(ResourceHealth(resource_id="x", health="Unhealthy"),)),)
+    assert only(generate(pod(), runtime(running()), devices={"app": health})).allocated_resources_status == health
+    assert only(generate(pod(), runtime(running()), devices={"other": health})).allocated_resources_status == ()
