@@ -261,7 +261,7 @@ class DeviceManager:
     async def _allocate(self, pod: Pod, container: AnyContainer, *, running: bool = False) -> None:
         """Raises AllocationError."""
         for resource, count in _limits(container):
-            if not self._is_known(resource):
+            if not self._is_known(resource) or _is_claimed(pod, container, resource):
                 continue
             if count and not running:
                 await self._until_back(pod, resource)
@@ -426,6 +426,15 @@ class DeviceManager:
             }
             for resource, allocation in sorted(self._ledger.of(uid, container).items())
         }
+
+
+def _is_claimed(pod: Pod, container: AnyContainer, resource: str) -> bool:
+    """Whether a resource claim stands for the resource (gate DRAExtendedResource): its driver gives it then."""
+    claim = pod.status.extended_resource_claim_status
+    return claim is not None and any(
+        (mapping.container_name, mapping.resource_name) == (container.name, resource)
+        for mapping in claim.request_mappings
+    )
 
 
 def _limits(container: AnyContainer) -> list[tuple[str, int]]:

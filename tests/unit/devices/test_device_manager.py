@@ -6,10 +6,20 @@ import sys
 from contextlib import asynccontextmanager
 
 import grpc
+import msgspec
 import pytest
 from device_plugin import DevicePlugin
 
-from kubelet.api.types import Container, ObjectMeta, Pod, PodSpec, ResourceRequirements
+from kubelet.api.types import (
+    Container,
+    ContainerExtendedResourceRequest,
+    ObjectMeta,
+    Pod,
+    PodExtendedResourceClaimStatus,
+    PodSpec,
+    PodStatus,
+    ResourceRequirements,
+)
 from kubelet.devices import checkpoint as disk
 from kubelet.devices.endpoint import GRACE_SECONDS
 from kubelet.devices.manager import DeviceError, DeviceManager, Surroundings
@@ -197,6 +207,18 @@ async def test_a_start_waits_for_the_plugins_consent(root):
             await bench.manager.options(one, one.spec.containers[0])
         assert str(failed.value) == (
             "device plugin PreStartContainer rpc failed with err: rpc error: code = Unknown desc = reset failed")
+
+
+async def test_what_a_resource_claim_gives_is_not_asked_of_a_plugin(root):
+    async with managing(root) as bench, plugged(bench, "a") as plugin:
+        await bench.until((1, 1))
+        claim = PodExtendedResourceClaimStatus(resource_claim_name="claim", request_mappings=(
+            ContainerExtendedResourceRequest(container_name="app", request_name="r", resource_name=GPU),))
+        claimed = msgspec.structs.replace(
+            pod("one", container(), container("other")), status=PodStatus(extended_resource_claim_status=claim))
+        assert await bench.admit(claimed) == ""
+        assert (bench.ids("one"), bench.ids("one", "other")) == ([], ["a"])
+        assert [call for call in plugin.calls if "Allocate" in call] == [("Allocate", ["a"])]
 
 
 async def test_health_is_followed(root):
