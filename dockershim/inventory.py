@@ -38,6 +38,7 @@ T = TypeVar("T")
 _RESYNC_PARALLEL = 16
 _RESYNC_SECONDS = 5.0
 """How long a connect waits for a container that the engine does not show, counted from the last one that it did."""
+_ASK_AGAIN_SECONDS, _ASK_AGAIN_MAX_SECONDS = 0.2, 60.0
 
 
 class Change(enum.Enum):
@@ -299,12 +300,11 @@ class Inventory:
             await self._after_removal_is_seen(event.actor_id)
             return
         try:
-            record = self._newer_than(event) or await self.refresh(event.actor_id)
-        except EngineError as error:
+            record = await self._record_after(event)
+        except EngineUnavailableError as error:
             logger.warning("event not followed up container=%s action=%s error=%s", event.actor_id, event.action, error)
             self._missed.add(event.actor_id)
-            if isinstance(error, EngineUnavailableError):
-                self._out_of_touch()
+            self._out_of_touch()
             return
         change = _CHANGES.get(event.action)
         # A sandbox exists for clients once its network stands: RunPodSandbox itself tells of its creation and start.
@@ -315,6 +315,22 @@ class Inventory:
         if isinstance(record, ContainerRecord) and record.sandbox_id in self.coming_up:
             return
         self.tell_once(change, record)
+
+    async def _record_after(self, event: EngineEvent) -> Record | None:
+        """What the container was at the event or later. An engine that is there and does not say is asked until it
+        does: its next event of this container may never come. Raises EngineUnavailableError."""
+        delay = _ASK_AGAIN_SECONDS
+        while True:
+            try:
+                return self._newer_than(event) or await self.refresh(event.actor_id)
+            except EngineUnavailableError:
+                raise
+            except EngineError as error:
+                logger.warning(
+                    "event not followed up yet container=%s action=%s error=%s", event.actor_id, event.action, error
+                )
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _ASK_AGAIN_MAX_SECONDS)
 
     def _newer_than(self, event: EngineEvent) -> Record | None:
         """The record, if it was made after the event and shows it: then nothing needs to be asked."""

@@ -163,6 +163,20 @@ async def test_an_engine_that_tells_and_does_not_answer_is_gone(world: ShimInMem
         following.cancel()
 
 
+async def test_an_end_that_the_engine_cannot_show_at_once_is_noticed_later(world: ShimInMemory) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    container_id = await world.create(sandbox_id)
+    await world.runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+    asked = f"GET /containers/{container_id}/json"
+    world.engine.fail[f"/containers/{container_id}/json"] = 500
+    world.engine.calls.clear()
+    world.engine.end(world.engine.containers[container_id], 9)
+    await wait_for(lambda: world.engine.calls.count(asked) >= 2)
+    assert not world.shim.state.reason
+    world.engine.fail.clear()
+    await wait_for(lambda: not world.shim.inventory.container(container_id).is_running)
+
+
 async def test_the_log_of_what_somebody_else_removed_is_let_go(world: ShimInMemory) -> None:
     """Also when the verb that removed it was cancelled before it came to that."""
     sandbox_id = await world.run_pod(world.pod())
