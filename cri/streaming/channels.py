@@ -30,7 +30,7 @@ PORT_FORWARD_TUNNEL = "SPDY/3.1+portforward.k8s.io"
 
 CLOSE_CHANNEL = 255
 UNLIMITED = 1 << 30
-MAX_DATA_BYTES = 32 * 1024
+MAX_DATA_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

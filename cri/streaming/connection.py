@@ -35,7 +35,7 @@ from cri.streaming.mux import (
 
 logger = logging.getLogger(__name__)
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 256 * 1024
 STREAM_BYTES = 512 * 1024
 CONNECTION_BYTES = 4 * 1024 * 1024
 PING_SECONDS = 30.0
@@ -63,7 +63,10 @@ class Stream:
         self._writable = asyncio.Event()
 
     async def read(self) -> bytes:
-        """The next piece, empty at the end. Raises StreamClosedError when the stream was cut off, behind what came."""
+        """What has come, some pieces at once; empty at the end.
+
+        Raises StreamClosedError when the stream was cut off, behind what came.
+        """
         while not self._inbox:
             if self._ended:
                 return b""
@@ -72,6 +75,12 @@ class Stream:
             self._readable.clear()
             await self._readable.wait()
         data = self._inbox.popleft()
+        if self._inbox and len(data) < READ_BYTES:
+            pieces, size = [data], len(data)
+            while self._inbox and size < READ_BYTES:
+                pieces.append(self._inbox.popleft())
+                size += len(pieces[-1])
+            data = b"".join(pieces)
         self._held -= len(data)
         self._connection._taken(self, len(data))
         return data

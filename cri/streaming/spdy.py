@@ -35,7 +35,7 @@ DRAFT_WINDOW = 64 * 1024
 STREAM_WINDOW = 256 * 1024
 SESSION_WINDOW = 4 * 1024 * 1024
 UNLIMITED = 1 << 30
-MAX_DATA_BYTES = 32 * 1024
+MAX_DATA_BYTES = 64 * 1024
 """Of one data frame that we send, so that streams take turns."""
 MAX_STREAMS = 2048
 _INITIAL_WINDOW_SIZE = 7

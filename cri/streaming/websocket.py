@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_MESSAGE_BYTES = 1 << 20
 """kubectl's messages are some tens of KiB."""
@@ -69,8 +70,15 @@ def encode(opcode: Opcode, data: bytes, *, mask: bytes = b"") -> bytes:
 def apply_mask(mask: bytes, data: bytes) -> bytes:
     """Its own inverse. As one big number: a loop over the bytes would be a hundred times slower."""
     length = len(data)
-    repeated = (mask * (length // 4 + 1))[:length]
-    return (int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")).to_bytes(length, "big")
+    words = -(-length // 4)
+    repeated = int.from_bytes(mask, "little") * _ones(words)
+    return (int.from_bytes(data, "little") ^ repeated).to_bytes(4 * words, "little")[:length]
+
+
+@lru_cache(maxsize=8)
+def _ones(words: int) -> int:
+    """A 1 in each of so many words of 32 bits: clients send messages of one size, with ever new masks."""
+    return int.from_bytes(b"\1\0\0\0" * words, "little")
 
 
 def close_payload(code: int, reason: str = "") -> bytes:

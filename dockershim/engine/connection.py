@@ -9,7 +9,7 @@ from dockershim.engine.errors import EngineUnavailableError
 from dockershim.engine.http1 import Data, EndOfMessage, Event, Head, HTTPSyntaxError, ResponseDecoder, encode_request
 
 CONNECT_SECONDS = 5.0
-_READ_BYTES = 64 * 1024
+_READ_BYTES = 256 * 1024
 _MAX_IDLE = 8
 _IDLE_SECONDS = 60.0
 """An idle connection is not trusted for longer: the engine may have been replaced behind the same socket path."""

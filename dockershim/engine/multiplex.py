@@ -18,6 +18,9 @@ class FrameDecoder:
         self._remaining = 0
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        if self._remaining > len(data) and not self._buffer:  # within a long frame
+            self._remaining -= len(data)
+            return [(self._stream, data)] if data else []
         self._buffer += data
         pieces: list[tuple[int, bytes]] = []
         while self._buffer:

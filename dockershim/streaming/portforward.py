@@ -142,7 +142,7 @@ class PortForwarder:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await asyncio.get_running_loop().sock_connect(sock, (address, port))
-                return await asyncio.open_connection(sock=sock)
+                return await asyncio.open_connection(sock=sock, limit=READ_BYTES)
             except TimeoutError:
                 failures.append(f"no answer from {address}:{port} within {CONNECT_SECONDS:.0f} s")
                 sock.close()

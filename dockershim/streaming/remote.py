@@ -12,6 +12,8 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import quote
 
 from cri.errors import CriError, FailedPreconditionError
@@ -222,7 +224,8 @@ async def _copy_output(
                         return
                     if isinstance(event, Data):
                         pieces = [(0, event.data)] if is_raw else decoder.feed(event.data)
-                        for source, data in pieces:
+                        for source, run in groupby(pieces, key=itemgetter(0)):
+                            data = b"".join([piece for _, piece in run])
                             await _deliver(streams, Kind.STDERR if source == STDERR else Kind.STDOUT, data)
     except TimeoutError:
         logger.debug("A command left its output open to others")

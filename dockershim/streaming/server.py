@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from cri.errors import InvalidArgumentError, UnavailableError
 from cri.streaming import channels, portforward, remotecommand, websocket
 from cri.streaming.channels import ChannelSession
-from cri.streaming.connection import Connection, Stream, StreamClosedError, close_gently
+from cri.streaming.connection import READ_BYTES, Connection, Stream, StreamClosedError, close_gently
 from cri.streaming.http1 import (
     PROTOCOL_VERSION,
     SPDY,
@@ -64,7 +64,7 @@ class StreamingServer:
 
     async def start(self) -> None:
         """Raises OSError when loopback has no free port."""
-        self._server = await asyncio.start_server(self._connected, self._host, 0, start_serving=False)
+        self._server = await asyncio.start_server(self._connected, self._host, 0, start_serving=False, limit=READ_BYTES)
         port = self._server.sockets[0].getsockname()[1]
         self._base = f"http://{self._host}:{port}"
         logger.info("Streaming server listens address=%s:%d", self._host, port)

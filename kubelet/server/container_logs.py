@@ -19,6 +19,12 @@ def container_to_read(pod: Pod, container: str, *, previous: bool) -> str:
     return _bare(_instance(status, container, name, previous=previous))
 
 
+def running_container(pod: Pod, container: str) -> str:
+    """The id of the instance that runs, as far as the status tells; empty when none does."""
+    status = _status(pod, container)
+    return _bare(status.container_id) if status and status.state and status.state.running else ""
+
+
 def _instance(status: ContainerStatus, container: str, pod: str, *, previous: bool) -> str:
     state, last = status.state, status.last_state.terminated if status.last_state else None
     where = f'container "{container}" in pod "{pod}"'

@@ -3,10 +3,11 @@
 | the client speaks | towards the runtime |
 |---|---|
 | SPDY/3.1, or WebSocket up to v4 | the same, byte for byte |
-| WebSocket `v5.channel.k8s.io` (exec, attach) | SPDY v4, channel by channel |
-| WebSocket `SPDY/3.1+portforward.k8s.io` | the SPDY that is inside the messages |
+| WebSocket `v5.channel.k8s.io` (exec, attach) | the same; to a runtime without it SPDY v4, channel by channel |
+| WebSocket `SPDY/3.1+portforward.k8s.io` | the same; to a runtime without it the SPDY that is inside the messages |
 
-Any CRI runtime will do: the URL may name any host and scheme; one without a scheme is taken as http.
+What a runtime does not speak it says once, by refusing the upgrade, and is not asked for again. Any CRI runtime will
+do: the URL may name any host and scheme; one without a scheme is taken as http.
 Upstream: pkg/kubelet/server/server.go, apiserver/pkg/util/proxy.
 """
 
@@ -14,8 +15,9 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -38,9 +40,11 @@ from cri.streaming.http1 import (
 from cri.streaming.mux import GoingAway, SessionFailed, StreamData
 from cri.streaming.remotecommand import FROM_CLIENT, SPDY_V4, Kind, Options, Outcome, encode_outcome
 from cri.streaming.spdy import Session
+from cri.streaming.splice import Pipe, splice
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import find_container
 from kubelet.api.types import Pod
+from kubelet.server.container_logs import running_container
 from kubelet.server.upgrade import Hijacked, take_over
 
 logger = logging.getLogger(__name__)
@@ -51,10 +55,12 @@ _TOKEN_SECONDS = 60
 """Retry-After when the runtime has too many requests under way: one token's life."""
 _MAX_ANSWER_BYTES = 64 * 1024
 _UID_LABEL, _CONTAINER_LABEL = "io.kubernetes.pod.uid", "io.kubernetes.container.name"
-_FORWARDED = ("sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions",
+_PROTOCOL_HEADER = "sec-websocket-protocol"
+_FORWARDED = ("sec-websocket-key", "sec-websocket-version", _PROTOCOL_HEADER, "sec-websocket-extensions",
               "origin", PROTOCOL_VERSION)  # fmt: skip
 
-Pipe = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+UrlCall = Callable[[], Awaitable[str]]
+"""Asks the runtime for a streaming URL, which is good for one connection."""
 
 
 class StreamingRuntime(Protocol):
@@ -73,6 +79,10 @@ class StreamingRefusedError(Exception):
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
         self.status, self.text, self.headers = status, text, dict(headers or {})
+
+
+class _RuntimeRefusedError(StreamingRefusedError):
+    """The runtime's streaming server answered the upgrade otherwise than with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +112,23 @@ class StreamingProxy:
     def __init__(
         self, runtime: StreamingRuntime, on_websocket: Callable[[str], None] = lambda _: None
     ) -> None:
-        """`on_websocket` hears of the sessions that are translated here: exec, attach, portforward."""
+        """`on_websocket` hears of WebSocket v5 and tunnel sessions: exec, attach, portforward."""
         self._runtime, self._on_websocket = runtime, on_websocket
+        self._not_spoken: set[str] = set()
+        """WebSocket protocols that the runtime has refused."""
 
     async def exec(self, request: web.Request, pod: Pod, container: str, options: Options) -> web.StreamResponse:
         command = request.query.getall("command", [])
         if not command:
             raise StreamingRefusedError(400, "you must specify a command")
-        with _refusals():
-            call = cri.ExecRequest(
-                container_id=await self._running_container(pod, container), cmd=command, tty=options.tty,
+
+        async def ask(container_id: str) -> str:
+            return (await self._runtime.Exec(cri.ExecRequest(
+                container_id=container_id, cmd=command, tty=options.tty,
                 stdin=options.stdin, stdout=options.stdout, stderr=options.stderr,
-            )
-            url = (await self._runtime.Exec(call)).url
+            ))).url  # fmt: skip
+
+        url = partial(self._remote_url, pod, container, ask)
         return await self._remote(request, url, options, "exec")
 
     async def attach(self, request: web.Request, pod: Pod, container: str, options: Options) -> web.StreamResponse:
@@ -124,25 +138,41 @@ class StreamingProxy:
         """
         found = find_container(pod, container)
         has_terminal = found is not None and bool(found[1].tty)
-        with _refusals():
-            call = cri.AttachRequest(
-                container_id=await self._running_container(pod, container), tty=has_terminal,
+
+        async def ask(container_id: str) -> str:
+            return (await self._runtime.Attach(cri.AttachRequest(
+                container_id=container_id, tty=has_terminal,
                 stdin=options.stdin, stdout=options.stdout, stderr=options.stderr,
-            )
-            url = (await self._runtime.Attach(call)).url
+            ))).url  # fmt: skip
+
+        url = partial(self._remote_url, pod, container, ask)
         return await self._remote(request, url, replace(options, tty=has_terminal), "attach")
 
     async def port_forward(self, request: web.Request, pod: Pod, ports: Sequence[int]) -> web.StreamResponse:
         with _refusals():
             call = cri.PortForwardRequest(pod_sandbox_id=await self._ready_sandbox(pod), port=ports)
-            url = (await self._runtime.PortForward(call)).url
-        if is_tunnel(request):
-            self._on_websocket("portforward")
-            return await self._tunnel(request, url)
-        return await self._through(request, url)
+
+        async def url() -> str:
+            with _refusals():
+                return (await self._runtime.PortForward(call)).url
+
+        if not is_tunnel(request):
+            return await self._through(request, await url())
+        self._on_websocket("portforward")
+        through = await self._spoken_through(request, url, channels.PORT_FORWARD_TUNNEL)
+        return through or await self._tunnel(request, await url())
+
+    async def _remote_url(self, pod: Pod, container: str, ask: Callable[[str], Awaitable[str]]) -> str:
+        """`ask` for the container of the pod's status first; that may be a moment behind, so a refusal is no answer."""
+        with _refusals():
+            if known := running_container(pod, container):
+                try:
+                    return await ask(known)
+                except CriError as error:
+                    logger.debug("The runtime is asked what runs container=%s error=%s", known, error)
+            return await ask(await self._running_container(pod, container))
 
     async def _running_container(self, pod: Pod, container: str) -> str:
-        """The runtime is asked, since a status may be a moment behind."""
         wanted = cri.ContainerFilter(
             state=cri.ContainerStateValue(state=cri.CONTAINER_RUNNING),
             label_selector={_UID_LABEL: pod.metadata.uid, _CONTAINER_LABEL: container},
@@ -163,24 +193,44 @@ class StreamingProxy:
         return max(found, key=lambda one: one.created_at).id
 
     async def _remote(
-        self, request: web.Request, url: str, options: Options, subresource: str
+        self, request: web.Request, url: UrlCall, options: Options, subresource: str
     ) -> web.StreamResponse:
-        if is_websocket(request) and channels.V5 in _websocket_protocols(request):
-            self._on_websocket(subresource)
-            return await self._translate(request, url, options)
-        return await self._through(request, url)
+        if not is_websocket(request) or channels.V5 not in _websocket_protocols(request):
+            return await self._through(request, await url())
+        self._on_websocket(subresource)
+        through = await self._spoken_through(request, url, channels.V5)
+        return through or await self._translate(request, await url(), options)
 
-    async def _through(self, request: web.Request, url: str) -> web.StreamResponse:
-        """Byte for byte, whatever it is."""
+    async def _spoken_through(self, request: web.Request, url: UrlCall, protocol: str) -> web.StreamResponse | None:
+        """`_through` in this one WebSocket protocol; None, with nothing begun, when the runtime does not speak it."""
+        if protocol in self._not_spoken:
+            return None
+        try:
+            return await self._through(request, await url(), protocol)
+        except _RuntimeRefusedError as refusal:
+            if not request.headers.get("Sec-WebSocket-Key") or request.headers.get("Sec-WebSocket-Version") != "13":
+                raise
+            logger.info("The runtime's streaming server does not speak a protocol, which is translated from now on "
+                        "protocol=%s answer=%s", protocol, refusal)
+            self._not_spoken.add(protocol)
+            return None
+
+    async def _through(self, request: web.Request, url: str, protocol: str = "") -> web.StreamResponse:
+        """Byte for byte, whatever it is; with `protocol`, only when the runtime agrees to that."""
         upgrade = request.headers.get("Upgrade", "")
         if not upgrade:
             raise StreamingRefusedError(400, "Upgrade request required")
         headers = [(name, value) for name in _FORWARDED for value in request.headers.getall(name, [])]
+        if protocol:
+            headers = [(name, value) for name, value in headers if name != _PROTOCOL_HEADER]
+            headers.append((_PROTOCOL_HEADER, protocol))
         async with _upgrade(url, request.method, upgrade, headers) as runtime:
+            if protocol:
+                _check_agreed(runtime.head, protocol)
             client = take_over(request)
             kept = [(name, value) for name, values in runtime.head.headers.items() for value in values]
             client[1].write(encode_answer(101, kept) + runtime.rest)
-            await _splice(client, (runtime.reader, runtime.writer))
+            await splice(client, (runtime.reader, runtime.writer))
         return Hijacked()
 
     async def _tunnel(self, request: web.Request, url: str) -> web.StreamResponse:
@@ -278,12 +328,23 @@ async def _upgrade(
                 head, rest = await _read_head(reader)
                 if head.status != 101:
                     text = await _rest_of_body(reader, rest, head)
-                    raise StreamingRefusedError(head.status, text)
+                    raise _RuntimeRefusedError(head.status, text)
         except (OSError, EOFError, HeadError, TimeoutError) as error:
             raise StreamingRefusedError(500, f"the runtime's streaming server failed: {error or 'timed out'}") from None
         yield _Upgraded(head, reader, writer, rest)
     finally:
         writer.close()  # what was written still goes out
+
+
+def _check_agreed(head: Head, protocol: str) -> None:
+    """Raises _RuntimeRefusedError for another protocol than WebSocket, StreamingRefusedError for another one in it.
+
+    Who upgraded without the subprotocol may have begun the command, which is not to run twice.
+    """
+    if head.upgrade != "websocket":
+        raise _RuntimeRefusedError(500, f"upgraded to {head.upgrade!r}")
+    if (agreed := head.get(_PROTOCOL_HEADER)) != protocol:
+        raise StreamingRefusedError(500, f"the runtime's streaming server upgraded to {agreed!r}, not to {protocol!r}")
 
 
 async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str, str]:
@@ -328,23 +389,6 @@ async def _rest_of_body(reader: asyncio.StreamReader, body: bytes, head: Head) -
 
 
 # between the two
-
-
-async def _splice(client: Pipe, runtime: Pipe) -> None:
-    """Copy both ways until either side ends; what the ended side has said still arrives."""
-    async with asyncio.TaskGroup() as group:
-        ways = (group.create_task(_copy(client[0], runtime[1])), group.create_task(_copy(runtime[0], client[1])))
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-    await close_gently(*client)
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(READ_BYTES):
-            writer.write(data)
-            await writer.drain()
 
 
 async def _unpack(

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import gc
 import json
+import re
 
 import pytest
 from aiohttp.web_protocol import RequestHandler
+from msgspec.structs import replace
 from test_streaming_server import Commands, Sandboxes, pair, read_all
 
 from cri.errors import NotFoundError, ResourceExhaustedError, UnknownError
@@ -16,10 +18,20 @@ from cri.streaming.connection import Connection
 from cri.streaming.mux import StreamOpened
 from cri.streaming.remotecommand import Kind, Outcome
 from cri.streaming.spdy import Session
+from cri.streaming.splice import splice
 from cri.v1 import api_pb2 as cri
 from dockershim.streaming import StreamingServer
 from dockershim.streaming.portforward import PortForwarder
-from kubelet.api.types import Container, ObjectMeta, Pod, PodSpec
+from kubelet.api.types import (
+    Container,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStatus,
+    ObjectMeta,
+    Pod,
+    PodSpec,
+    PodStatus,
+)
 from kubelet.metrics import KubeletMetrics
 from kubelet.server.authentication import Authenticator
 from kubelet.server.authorization import AlwaysAllow
@@ -51,6 +63,8 @@ class Runtime:
 
     def __init__(self, streaming) -> None:
         self.streaming, self.failure, self.calls, self.url = streaming, None, [], None
+        self.port = 0
+        """Of another server that the URLs name."""
 
     async def ListContainers(self, request):
         labels = dict(request.filter.label_selector)
@@ -75,7 +89,8 @@ class Runtime:
         self.calls.append(request)
         if self.failure is not None:
             raise self.failure
-        return self.url if self.url is not None else get(request)
+        url = self.url if self.url is not None else get(request)
+        return re.sub(r":\d+/", f":{self.port}/", url) if self.port else url
 
 
 class Up:
@@ -333,7 +348,9 @@ async def test_a_runtime_that_ends_a_session_by_resets(up):
     """As moby/spdystream does: the outcome is written, then every stream is reset."""
 
     async def answer(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
+        if b"websocket" in await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return writer.close()
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
         session, opened = Session(client=False), {}
         while len(opened) < 4:
@@ -355,6 +372,81 @@ async def test_a_runtime_that_ends_a_session_by_resets(up):
     async with exec_over_websocket(up.exec(), channels.V5) as client:
         assert await client.read_all(Kind.STDOUT) == b"output"
         assert await client.read_all(Kind.ERROR) == b'{"status":"Success"}'
+    server.close()
+    await server.wait_closed()
+
+
+async def test_the_container_of_the_status_is_asked_first_and_the_one_that_runs_after_a_refusal(up, monkeypatch):
+    """The runtime knows c1 only: a status that is behind costs a call, one that is not saves the list."""
+
+    async def session(container_id):
+        up.runtime.calls.clear()
+        running = ContainerState(running=ContainerStateRunning())
+        known = ContainerStatus(name="c", image="x", image_id="", ready=True, restart_count=0, state=running,
+                                container_id=f"docker://{container_id}")
+        status = PodStatus(container_statuses=(known,))
+        monkeypatch.setattr(Node, "pod_by_name", lambda *_: replace(POD, status=status))
+        async with exec_over_websocket(up.exec(), channels.V5) as client:
+            client.streams[Kind.STDIN].end()
+            assert await client.read_all(Kind.STDERR) == b"err"
+        return [call.container_id for call in up.runtime.calls]
+
+    assert await session("none") == ["none", "c1"]
+    monkeypatch.setattr(up.runtime, "ListContainers", None)
+    assert await session("c1") == ["c1"]
+
+
+@pytest.mark.parametrize("dialect", [channels.V5, channels.PORT_FORWARD_TUNNEL])
+async def test_a_runtime_that_speaks_a_protocol_is_told_so_and_one_that_does_not_is_asked_once(up, echo, dialect):
+    """What passes through is one call of the runtime; a refusal is a second one, and remembered."""
+    proxied = up.runtime.streaming
+    refused = []
+
+    async def relay(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        if dialect.encode() in head:
+            refused.append(head)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            return writer.close()
+        behind = await asyncio.open_connection("127.0.0.1", int(proxied._base.rpartition(":")[2]))
+        behind[1].write(head)
+        await splice((reader, writer), behind)
+        behind[1].close()
+
+    async def session():
+        if dialect == channels.V5:
+            async with exec_over_websocket(up.exec(), channels.V5) as client:
+                client.streams[Kind.STDIN].end()
+                assert await client.read_all(Kind.STDERR) == b"err"
+            return
+        async with dial(f"{up.base}/portForward/default/web", websocket_headers(dialect), "GET") as dialled:
+            assert dialled.head.get("sec-websocket-protocol") == dialect
+            async with _untunnelled(dialled) as (reader, writer):
+                await _forward_some(Connection(reader, writer, Session(client=True)), echo)
+
+    await session()
+    assert len(up.runtime.calls) == 1
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    up.runtime.port = server.sockets[0].getsockname()[1]
+    await session()
+    assert (len(up.runtime.calls), len(refused)) == (3, 1)
+    await session()
+    assert (len(up.runtime.calls), len(refused)) == (4, 1)
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_command_that_may_have_begun_in_another_protocol_is_not_begun_again(up):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    up.runtime.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/exec/x"
+    async with dial(up.exec(), websocket_headers(channels.V5), "GET") as refused:
+        assert refused.head.status == 500 and "not to 'v5.channel.k8s.io'" in refused.text
+    assert len(up.runtime.calls) == 1
     server.close()
     await server.wait_closed()
 
