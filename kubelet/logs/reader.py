@@ -29,7 +29,7 @@ from kubelet.logs.files import (
 from kubelet.logs.options import LogOptions
 from kubelet.logs.records import LineSplitter, LogFormatter, parse_record
 
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 512 * 1024
 _ATTEMPTS = 5
 
 
@@ -188,7 +188,23 @@ class LogReader:
         return status.st_dev, status.st_ino
 
     def _consume(self, current: _Open, data: bytes) -> bytes:
-        return b"".join([self._show(current, offset, line) for offset, line in current.splitter.feed(data)])
+        block = current.splitter.take_block(data) if self._shows_all(current) else None
+        if block is None:
+            return b"".join([self._show(current, offset, line) for offset, line in current.splitter.feed(data)])
+        offset, lines = block
+        whole = self._formatter.strip(lines)
+        if whole is not None:
+            return whole
+        again = LineSplitter(offset)
+        return b"".join([self._show(current, offset, line) for offset, line in again.feed(lines)])
+
+    @staticmethod
+    def _shows_all(current: _Open) -> bool:
+        """Whether every record from here on counts."""
+        starts = current.starts
+        if starts is not None and all(current.splitter.offset >= starts.get(one, 1 << 62) for one in STREAMS):
+            current.starts = starts = None
+        return starts is None and current.first_time is not None
 
     def _finish_file(self, current: _Open) -> bytes:
         rest = current.splitter.take_rest()

@@ -7,6 +7,7 @@ held in memory; while a line of one stream is open, records of the other stream 
 not mixed within a line.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from cri.logformat import LogRecord, parse_line, parse_time
-from kubelet.logs.options import LogOptions
+from kubelet.logs.options import LogOptions, LogStream
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer stretch without a newline is no log line: it is passed over."""
@@ -82,6 +83,11 @@ class LineAssembler:
         if self._open is None and self._held:
             yield from self._release()
 
+    @property
+    def is_idle(self) -> bool:
+        """No line is open, and nothing held back."""
+        return not self._inside and not self._held
+
     def flush(self) -> Iterator[Piece]:
         """What was held back, although a line is still open: nothing more may come for a long time."""
         while self._held:
@@ -97,6 +103,15 @@ class LineAssembler:
         first = record.stream not in self._inside
         (self._inside.add if record.partial else self._inside.discard)(record.stream)
         return Piece(record, first)
+
+
+_WHOLE_LINE = re.compile(
+    rb"\n\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
+    rb" std(?:out|err) F "
+)
+"""What stands before the text of a record in CRI's format that is a whole line, as runtimes write nearly all; what it
+leaves out (other zones, tags, texts without their space) is read record by record. The newline before it, and not `^`,
+lets the search jump from line to line."""
 
 
 class LogFormatter:
@@ -122,6 +137,16 @@ class LogFormatter:
 
     def flush(self) -> bytes:
         return b"".join([self._cut(self._text(piece)) for piece in self._assembler.flush()])
+
+    def strip(self, lines: bytes) -> bytes | None:
+        """What `feed` would make of all these lines, in one go; None when each has to be looked at, with none taken."""
+        options = self._options
+        if options.timestamps or options.since_ns is not None or options.stream is not LogStream.ALL:
+            return None
+        if self._remaining is not None or not self._assembler.is_idle:
+            return None
+        text, count = _WHOLE_LINE.subn(b"\n", b"\n" + lines)
+        return text[1:] if count == lines.count(b"\n") else None
 
     def _text(self, piece: Piece) -> bytes:
         record = piece.record
@@ -156,6 +181,15 @@ class LineSplitter:
     def rest(self) -> bytes:
         """The unfinished line."""
         return self._rest
+
+    def take_block(self, data: bytes) -> tuple[int, bytes] | None:
+        """As `feed`, all lines as one piece with their newlines; None when `feed` has to look, with nothing taken."""
+        end = data.rfind(b"\n") + 1
+        if self._skipping or not end:
+            return None
+        block, begin = self._rest + data[:end], self.offset
+        self._rest, self.offset = data[end:], begin + len(block)
+        return begin, block
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         whole = self._rest + data

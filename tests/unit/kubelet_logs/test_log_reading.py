@@ -119,6 +119,42 @@ def test_any_chunking_gives_the_same_lines(records: list[LogRecord], sizes: list
     assert all(data[offset:offset + len(line)] == line for offset, line in found)
 
 
+@given(RECORDS, st.lists(st.integers(1, 200)))
+def test_blocks_and_lines_are_taken_in_turns_and_none_is_lost(records: list[LogRecord], sizes: list[int]):
+    data = encoded(records)
+    splitter, found, rest = LineSplitter(), b"", data
+    for number, size in enumerate([*sizes, len(data)]):
+        piece, rest = rest[:size], rest[size:]
+        taken = splitter.take_block(piece) if number % 2 else None
+        if taken is None:
+            found += b"".join(line + b"\n" for _, line in splitter.feed(piece))
+        else:
+            assert taken[0] == len(found) and taken[1].endswith(b"\n")
+            found += taken[1]
+    assert found + splitter.rest == data and splitter.offset == len(found)
+
+
+@given(RECORDS)
+def test_whole_lines_are_stripped_at_once_as_they_are_one_by_one(records: list[LogRecord]):
+    data, formatter = encoded(records), LogFormatter(LogOptions())
+    expected = b"".join([formatter.feed(record) for record in records]) + formatter.flush()
+    stripped = LogFormatter(LogOptions()).strip(data)
+    assert stripped == (None if any(record.partial for record in records) else expected)
+    for options in (LogOptions(timestamps=True), LogOptions(since_ns=1), LogOptions(limit_bytes=9),
+                    LogOptions(stream=LogStream.STDOUT)):
+        assert LogFormatter(options).strip(data) is None
+
+
+def test_lines_are_not_stripped_while_one_is_open_or_where_one_is_none():
+    line = encode_line(1, "stdout", b"text", False)
+    assert LogFormatter(LogOptions()).strip(line) == b"text\n"
+    for other in (b"none of ours\n", b'{"log":"a\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}\n', b"\n"):
+        assert LogFormatter(LogOptions()).strip(line + other) is None
+    formatter = LogFormatter(LogOptions())
+    formatter.feed(LogRecord(1, "stdout", True, b"open"))
+    assert formatter.strip(line) is None
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(records=RECORDS, cuts=st.lists(st.integers(0, 40), max_size=4), packed=st.integers(0, 4),
        tail=st.integers(0, 45))
