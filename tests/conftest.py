@@ -16,7 +16,12 @@ settings.load_profile("untimed")
 
 
 class SuiteScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Who shares a node or a cluster stays together when the run has several workers; unit tests go by file."""
+    """Who shares a node or a cluster stays together when the run has several workers; unit tests go by file. What takes
+    long begins first, so that the workers end together."""
+
+    def __init__(self, config: pytest.Config, log: object) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # as collected, see below, and not by the number of tests
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -27,6 +32,13 @@ class SuiteScheduling(LoadScopeScheduling):  # type: ignore[misc]
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SuiteScheduling:
     return SuiteScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For several workers: the files with a cluster of their own, then the suites, then the unit tests to fill up with.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (item.path.name not in OWN_CLUSTER, Path(item.nodeid).parts[1] == "unit"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
