@@ -38,6 +38,7 @@ T = TypeVar("T")
 _RESYNC_PARALLEL = 16
 _RESYNC_SECONDS = 5.0
 """How long a connect waits for a container that the engine does not show, counted from the last one that it did."""
+_LACK_OF_MEMORY_SECONDS = (0.05, 0.25)
 _ASK_AGAIN_SECONDS, _ASK_AGAIN_MAX_SECONDS = 0.2, 60.0
 
 
@@ -154,13 +155,16 @@ class Inventory:
     async def _refresh(self, container_id: str) -> Record | None:
         began = self._clock_ns()
         try:
-            inspect = await self._engine.inspect_container(container_id)
+            inspect: records.JSON = await self._engine.inspect_container(container_id)
         except EngineNotFoundError:
             self._forget(container_id)
             return None
         labels = inspect["Config"].get("Labels") or {}
         if naming.TYPE_LABEL not in labels:
             return None
+        known = self.containers.get(inspect["Id"])
+        if known is not None and known.is_running and records.may_have_lacked_memory(inspect):
+            inspect = await self._with_its_cause(inspect)
         self._looked_at[inspect["Id"]] = began
         if records.is_sandbox(labels):
             sandbox = records.to_sandbox(inspect)
@@ -168,6 +172,19 @@ class Inventory:
                 self.sandboxes[sandbox.id] = sandbox
             return sandbox
         return await self._remember_container(inspect)
+
+    async def _with_its_cause(self, inspect: records.JSON) -> records.JSON:
+        """The engine hears of a lack of memory apart from the end that it led to, and on a busy machine after it; what
+        clients were told of an end they do not ask for again."""
+        for pause in _LACK_OF_MEMORY_SECONDS:
+            await asyncio.sleep(pause)
+            try:
+                inspect = await self._engine.inspect_container(inspect["Id"])
+            except EngineError:
+                break  # it goes or is gone: what is known has to do
+            if not records.may_have_lacked_memory(inspect):
+                break
+        return inspect
 
     async def _remember_container(self, inspect: records.JSON) -> ContainerRecord | None:
         known = self.containers.get(inspect["Id"])

@@ -219,6 +219,16 @@ def _set_state(status: cri.ContainerStatus, state: JSON) -> None:
         status.state = cri.CONTAINER_CREATED
 
 
+_KILLED = 137
+
+
+def may_have_lacked_memory(inspect: JSON) -> bool:
+    """It was killed, has a limit, and the engine does not say (yet) that it went beyond it."""
+    state: JSON = inspect["State"]
+    is_killed = not state.get("Running") and int(state.get("ExitCode") or 0) == _KILLED
+    return is_killed and not state.get("OOMKilled") and bool(inspect["HostConfig"].get("Memory"))
+
+
 def image_name(created_with: str, engine_labels: Mapping[str, str], image: ImageFacts | None) -> str:
     """The name that users know: as they wrote it, else what it was created with, else the image's first tag."""
     written = engine_labels.get(naming.IMAGE_LABEL, "")

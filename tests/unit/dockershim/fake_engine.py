@@ -25,6 +25,7 @@ class FakeContainer:
     body: dict[str, Any]
     state: str = "created"
     exit_code: int = 0
+    oom_killed: bool = False
 
     def inspect(self) -> dict[str, Any]:
         host = {"CgroupParent": "", "NetworkMode": "none", **self.body.get("HostConfig", {})}
@@ -42,6 +43,7 @@ class FakeContainer:
                 "Running": running,
                 "Pid": 999_999_999 if running else 0,  # beyond pid_max: nothing of this machine is looked at
                 "ExitCode": self.exit_code,
+                "OOMKilled": self.oom_killed,
                 "StartedAt": STARTED if running or ended else "0001-01-01T00:00:00Z",
                 "FinishedAt": FINISHED if ended else "0001-01-01T00:00:00Z",
             },

@@ -177,6 +177,26 @@ async def test_an_end_that_the_engine_cannot_show_at_once_is_noticed_later(world
     await wait_for(lambda: not world.shim.inventory.container(container_id).is_running)
 
 
+@pytest.mark.parametrize(("limit", "hears", "reason"), [
+    (1 << 20, True, "OOMKilled"), (1 << 20, False, "Error"), (0, False, "Error"),
+])
+async def test_a_lack_of_memory_that_the_engine_hears_of_late_is_told(
+    world: ShimInMemory, limit: int, hears: bool, reason: str
+) -> None:
+    sandbox_id = await world.run_pod(world.pod())
+    container_id = await world.create(sandbox_id)
+    await world.runtime.StartContainer(cri.StartContainerRequest(container_id=container_id))
+    container, asked = world.engine.containers[container_id], f"GET /containers/{container_id}/json"
+    container.body["HostConfig"] = {**container.body.get("HostConfig", {}), "Memory": limit}
+    world.engine.calls.clear()
+    world.engine.end(container, 137)
+    await wait_for(lambda: asked in world.engine.calls)
+    container.oom_killed = hears
+    await wait_for(lambda: not world.shim.inventory.container(container_id).is_running)
+    status = await world.runtime.ContainerStatus(cri.ContainerStatusRequest(container_id=container_id))
+    assert (status.status.exit_code, status.status.reason) == (137, reason)
+
+
 async def test_the_log_of_what_somebody_else_removed_is_let_go(world: ShimInMemory) -> None:
     """Also when the verb that removed it was cancelled before it came to that."""
     sandbox_id = await world.run_pod(world.pod())
