@@ -54,7 +54,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
         async with grpc.aio.insecure_channel(f"unix:{self.directory / 'kubelet.sock'}") as channel:
             await api_grpc.RegistrationStub(channel).Register(api.RegisterRequest(
                 version=version, endpoint=self.endpoint, resource_name=self.resource, options=self.options,
-            ))
+            ), timeout=20, wait_for_ready=True)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -117,7 +117,7 @@ async def _main(directory: str, resource: str, *devices: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, toggle.set)
     await plugin.start()
     socket = Path(directory, "kubelet.sock")
-    born = socket.stat().st_ino
+    born = socket.stat().st_ctime_ns  # its inode may be given to the next one
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
@@ -126,10 +126,10 @@ async def _main(directory: str, resource: str, *devices: str) -> None:
                 last = devices[-1]
                 await plugin.set_health(last, "Unhealthy" if plugin.health[last] == "Healthy" else "Healthy")
         with contextlib.suppress(FileNotFoundError):
-            if (inode := socket.stat().st_ino) != born:  # the kubelet has been restarted
+            if (changed := socket.stat().st_ctime_ns) != born:  # the kubelet has been restarted
                 await plugin.stop()
                 await plugin.start()
-                born = inode
+                born = changed
 
 
 if __name__ == "__main__":
