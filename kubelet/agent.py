@@ -22,6 +22,7 @@ from kubelet.agentparts import (
     ids_per_pod,
     node_settings,
     pod_sources,
+    rotation_policy,
     tidiers,
 )
 from kubelet.allocation import ResourceStore
@@ -68,7 +69,6 @@ from kubelet.podworkers import PodUpdate, PodWorkers, UpdateKind
 from kubelet.preemption import CannotMakeRoomError, Preemption, Preemptor, plan_preemption
 from kubelet.probing import CHECKPOINT_NAME, PodProbes
 from kubelet.runtimefacts import RuntimeFacts
-from kubelet.server.assembly import rotation_policy
 from kubelet.sources import MirrorClient, PodConfig
 from kubelet.syncloop import SyncLoop
 from kubelet.syscalls import LinuxSyscalls
@@ -452,6 +452,16 @@ class Agent:
             ephemeral_containers=sum(len(pod.spec.ephemeral_containers) for pod in pods),
             working=tuple(workers.states(lambda uid: self.pods.get(uid) is not None).items()),
         )
+
+    def health_checks(self) -> Mapping[str, str]:
+        """What /healthz answers: name to error, empty when it passes."""
+        quiet = time.monotonic() - self.loop.last_turn
+        limit = max(2 * float(self.options.config.sync_frequency), 300.0)
+        return {
+            "ping": "", "log": "",
+            "syncloop": f"sync Loop took longer than expected: {quiet:.0f}s" if quiet > limit else "",
+            "device-plugin": self.devices.problem,
+        }
 
     def _volumes_now(self) -> VolumesNow:
         wanted = [

@@ -9,6 +9,7 @@ from nodegc import ContainerPolicy
 
 from kubelet.allocation import ResourceStore
 from kubelet.allocation.manager import Allocations
+from kubelet.api import quantity
 from kubelet.api.meta import PodUID, pod_uid
 from kubelet.api.types import Pod
 from kubelet.apiclient import ApiClient
@@ -19,6 +20,7 @@ from kubelet.config import KubeletConfiguration, KubeletFlags, Options
 from kubelet.containerspec import HostFacts
 from kubelet.devices.manager import DeviceManager
 from kubelet.eviction import EvictionSettings, effective_hard, parse_thresholds
+from kubelet.logs.rotation import RotationPolicy
 from kubelet.node import NodeSettings
 from kubelet.node.declared import declared_features
 from kubelet.podmanager import PodManager
@@ -62,6 +64,10 @@ def eviction_settings(options: Options) -> EvictionSettings:
         max_pod_grace_seconds=config.eviction_max_pod_grace_period,
         local_storage=config.local_storage_capacity_isolation, watch_memory=config.kernel_memcg_notification,
     )
+
+
+def rotation_policy(config: KubeletConfiguration) -> RotationPolicy:
+    return RotationPolicy(quantity.value(config.container_log_max_size), config.container_log_max_files)
 
 
 def ids_per_pod(config: KubeletConfiguration) -> int:

@@ -9,39 +9,32 @@ Nothing here decides anything: a question that this module would have to answer 
 """
 
 import asyncio
+import contextlib
+import importlib
 import logging
 import socket
-import time
 from asyncio.sslproto import SSLProtocol
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kubelet.agent import Agent, Clients
 from kubelet.agentparts import ids_per_pod
-from kubelet.apiclient import ApiClient, ApiError, KubeconfigError
+from kubelet.apiclient import ApiError, KubeconfigError
 from kubelet.certificates import (
-    SERVING_PREFIX,
-    SERVING_SIGNER,
     CertificateManager,
     ClientIdentity,
     IdentitySettings,
-    PairStore,
-    Purpose,
     RefusedError,
     RequestError,
     StoreError,
     client_identity,
-    serving_template,
     watch_validity,
 )
 from kubelet.cgroups import CgroupDriver, CgroupError
-from kubelet.config import Options, enabled, to_plain
+from kubelet.config import Options, enabled
 from kubelet.containerspec import HostFacts, learn_host_facts
 from kubelet.embedded import EmbeddedDockershim
-from kubelet.explain import NodeHealth
-from kubelet.images.progress import PullProgress
 from kubelet.images.providerconfig import ProviderConfigError
 from kubelet.kernelflags import set_flags, warnings, wrong_flags
 from kubelet.metrics import KubeletMetrics
@@ -49,22 +42,9 @@ from kubelet.mirrors import MirrorKeeper
 from kubelet.node.capacity import overdrawn
 from kubelet.notify import keep_watchdog_fed, notify, watchdog_seconds
 from kubelet.oom import OomWatcher, apply_own_score
-from kubelet.operator.server import SOCKET_NAME, OperatorServer
 from kubelet.podresources.server import PodResourcesServer, Sources
-from kubelet.server.assembly import make_server
-from kubelet.server.server import KubeletServer
-from kubelet.server.tls import TLSError
 from kubelet.userns import IdRange, SubidsError, kubelet_ids
 from kubelet.userns.subids import checked
-from kubelet.views import (
-    AgentFacts,
-    AgentOperatorView,
-    AgentView,
-    HealthChecks,
-    OperatorRooms,
-    SettingsView,
-    unix_time,
-)
 from kubelet.volumes.teardown import pods_on_disk
 
 T = TypeVar("T")
@@ -73,6 +53,8 @@ logger = logging.getLogger(__name__)
 TLS_READ_BYTES = 64 * 1024
 """What a TLS connection reads at once. asyncio's 256 KiB would be in use for each of a dozen connections."""
 
+HEAD_START_SECONDS = 0.5
+"""Pods go before the servers at the start; where none come, the servers wait this long."""
 FLUSH_SECONDS = 2.0
 """At the end, statuses that are under way get this long to reach the API server."""
 
@@ -115,13 +97,13 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
 
 async def _run(agent: Agent, embedded: EmbeddedDockershim | None, stop: asyncio.Event) -> None:
-    server = await _server(agent)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(work, name=name) for name, work in components(agent, embedded, server).items()
-            ]
-            notify("READY=1")
+            tasks = [group.create_task(work, name=name) for name, work in components(agent, embedded).items()]
+            await _unless_stopped(_begun(agent), stop)
+            if not stop.is_set():
+                tasks += [group.create_task(work, name=name) for name, work in (await _servers(agent)).items()]
+                notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
             logger.info("Stopping; running pods stay")
@@ -131,6 +113,23 @@ async def _run(agent: Agent, embedded: EmbeddedDockershim | None, stop: asyncio.
     except* (OSError, CgroupError, AgentError) as group_error:
         # Ports that are taken, cgroups that are not there: what only the operator can mend.
         raise AgentError("; ".join(str(error) for error in _leaves(group_error))) from None
+
+
+async def _begun(agent: Agent) -> None:
+    """Until the first pods are taken up, or for as long as they may keep the servers waiting."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HEAD_START_SECONDS):
+            await agent.loop.begun.wait()
+
+
+async def _servers(agent: Agent) -> dict[str, Coroutine[Any, Any, None]]:
+    """What answers others. Imported here, since it takes a third of all that the agent imports. Raises AgentError."""
+    serving = await asyncio.to_thread(importlib.import_module, "kubelet.serving")
+    try:
+        work: dict[str, Coroutine[Any, Any, None]] = await serving.servers(agent)
+    except serving.ServingError as error:
+        raise AgentError(str(error)) from None
+    return work
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -237,12 +236,10 @@ def embedded_dockershim(options: Options) -> EmbeddedDockershim | None:
     return EmbeddedDockershim(Path(options.flags.root_dir) / "dockershim.sock", flags)
 
 
-def components(
-    agent: Agent, embedded: EmbeddedDockershim | None, server: KubeletServer
-) -> dict[str, Coroutine[Any, Any, None]]:
-    """Everything that runs for as long as the agent does, by name."""
+def components(agent: Agent, embedded: EmbeddedDockershim | None) -> dict[str, Coroutine[Any, Any, None]]:
+    """Everything that runs for as long as the agent does, by name; the servers join it when pods are on their way."""
     running: dict[str, Coroutine[Any, Any, None]] = {
-        **certificate_work(agent, server),
+        **certificate_work(agent),
         "pods": run_pods(agent),
         "pleg": agent.pleg.run(),
         "runtime health": agent.health.run(),
@@ -254,10 +251,8 @@ def components(
         "runtime classes": agent.runtime_classes.run(),
         "log rotation": agent.logs.run(),
         "kernel's kills": OomWatcher(agent.recorder, lambda: agent.node.reference).run(),
-        "server": server.run(),
-        "operator": _operator_server(agent).run(),
         "devices": agent.devices.run(),
-        "watchdog": keep_watchdog_fed(lambda: health_checks(agent)),
+        "watchdog": keep_watchdog_fed(agent.health_checks),
     }
     if enabled("KubeletPodResourcesGet", agent.options.config.feature_gates):
         running["pod resources"] = _pod_resources_server(agent).run()
@@ -274,15 +269,13 @@ def components(
     return running
 
 
-def certificate_work(agent: Agent, server: KubeletServer) -> dict[str, Coroutine[Any, Any, None]]:
-    """The managers of the certificates that this node is to renew."""
-    config, api, identity = agent.options.config, agent.clients.api, agent.clients.identity
+def certificate_work(agent: Agent) -> dict[str, Coroutine[Any, Any, None]]:
+    """The manager of the certificate that this node has as a client."""
+    identity = agent.clients.identity
     work: dict[str, Coroutine[Any, Any, None]] = {}
     if identity is not None and identity.manager is not None:
         work["client certificate"] = identity.manager.run()
         work["client certificate's validity"] = _until_invalid(identity.manager)
-    if config.server_tls_bootstrap and config.enable_server and api is not None:
-        work["serving certificate"] = _serving_certificate(agent, api, server)
     return work
 
 
@@ -291,37 +284,27 @@ async def _until_invalid(manager: CertificateManager) -> None:
     raise AgentError("No valid client certificate is found and the server is responsive, exiting.")
 
 
-async def _serving_certificate(agent: Agent, api: ApiClient, server: KubeletServer) -> None:
-    config, cert_dir = agent.options.config, Path(agent.options.flags.cert_dir)
-    configured = (Path(config.tls_cert_file), Path(config.tls_private_key_file)) if config.tls_cert_file else None
-    dns_only = enabled("AllowDNSOnlyNodeCSR", config.feature_gates)
+async def _start_cgroups(agent: Agent) -> None:
+    """With the driver of the runtime, once that answers."""
+    await agent.runtime_facts.learn()
+    driver = agent.runtime_facts.cgroup_driver
+    await agent.cgroups.start(driver=CgroupDriver(driver) if driver else None)
 
-    @asynccontextmanager
-    async def connect(_: object) -> AsyncIterator[ApiClient]:
-        yield api
 
-    manager = CertificateManager(
-        Purpose(SERVING_SIGNER, lambda: serving_template(
-            agent.node_name, agent.node.node().status.addresses, dns_only=dns_only)),
-        PairStore(SERVING_PREFIX, cert_dir, configured), connect, agent.metrics.serving_certificate,
-        on_change=server.serving_certificate_changed,
-    )
-    agent.metrics.follow_certificate("server", manager.ttl_seconds)
-    await manager.load(discard_broken=True)
-    await manager.run()
+def _load(agent: Agent) -> None:
+    agent.pulled.load()
+    agent.user_namespaces.load(pods_on_disk(agent.root_dir))
 
 
 async def run_pods(agent: Agent) -> None:
     """The way of pods: begins when the runtime is there and what earlier runs left is known."""
     agent.root_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    await asyncio.to_thread(agent.pulled.load)
-    await agent.runtime_facts.learn()
-    driver = agent.runtime_facts.cgroup_driver
-    await agent.cgroups.start(driver=CgroupDriver(driver) if driver else None)
-    await agent.volumes.recover()
-    await asyncio.to_thread(agent.user_namespaces.load, await asyncio.to_thread(pods_on_disk, agent.root_dir))
-    await agent.devices.load()
-    await agent.node.known.wait()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_start_cgroups(agent), name="cgroups of pods")
+        group.create_task(agent.volumes.recover(), name="volumes on disk")
+        group.create_task(asyncio.to_thread(_load, agent), name="what earlier runs noted")
+        group.create_task(agent.devices.load(), name="devices given")
+        group.create_task(agent.node.known.wait(), name="the machine")
     capacity = agent.node.capacity()
     if problem := overdrawn(capacity, agent.node.settings):
         raise AgentError(problem)
@@ -346,66 +329,9 @@ async def tell_warnings(agent: Agent) -> None:
         agent.recorder.event(agent.node.reference, "Warning", reason, message)
 
 
-def health_checks(agent: Agent) -> Mapping[str, str]:
-    """What /healthz answers: name to error, empty when it passes."""
-    quiet = time.monotonic() - agent.loop.last_turn
-    limit = max(2 * float(agent.options.config.sync_frequency), 300.0)
-    return {
-        "ping": "", "log": "",
-        "syncloop": f"sync Loop took longer than expected: {quiet:.0f}s" if quiet > limit else "",
-        "device-plugin": agent.devices.problem,
-    }
-
-
-async def _server(agent: Agent) -> KubeletServer:
-    """Raises AgentError."""
-    options = agent.options
-    try:
-        return await make_server(
-            options.config, options.flags, node_name=agent.node_name, hostname=agent.node_name,
-            addresses=agent.node.host_ips(),
-            node=AgentView(agent.pods, agent.status_manager, agent.pleg.cache, agent.clients.runtime),
-            health=HealthChecks(lambda: health_checks(agent)), shown=SettingsView(options.config, options.flags),
-            metrics=agent.metrics, runtime=agent.clients.runtime, images=agent.clients.images, api=agent.clients.api,
-            pods_cgroup=lambda: agent.cgroups.pods_path,
-        )
-    except (TLSError, OSError) as error:
-        raise AgentError(str(error)) from None
-
-
 def _pod_resources_server(agent: Agent) -> PodResourcesServer:
     use_active = enabled("KubeletPodResourcesListUseActivePods", agent.options.config.feature_gates)
     return PodResourcesServer(agent.root_dir, Sources(
         agent.node_pods.active, agent.pods.pods, agent.pods.by_name, agent.devices, use_active,
         agent.metrics.pod_resources_request,
     ))
-
-
-def _operator_server(agent: Agent) -> OperatorServer:
-    facts = AgentFacts(
-        agent.node_name, agent.clients.api is None, agent.clients.runtime.endpoint, agent.root_dir, agent.started_at
-    )
-    rooms = OperatorRooms(
-        agent.pods, agent.status_manager, agent.workers, agent.pleg.cache, agent.pod_sync.steps, agent.config,
-        agent.local_events, agent.timeline, agent.volumes,
-        PullProgress(agent.clients.runtime, lambda: agent.images.under_way), agent.loop.room_wait,
-        agent.devices.wait,
-    )
-    view = AgentOperatorView(
-        facts, rooms, agent.node.node, lambda: _node_health(agent), lambda: health_checks(agent),
-        lambda: agent.health.version, agent.collection.prospect,
-    )
-    return OperatorServer(
-        agent.root_dir / SOCKET_NAME, view, agent.timeline, configuration=lambda: to_plain(agent.options.config))
-
-
-def _node_health(agent: Agent) -> NodeHealth:
-    health, lease, source = agent.health, agent.lease, agent.node_reflector
-    api_error, api_since = lease.problem, lease.problem_since
-    if not api_error and source is not None and source.problem:
-        api_error, api_since = source.problem, unix_time(source.problem_since)
-    return NodeHealth(
-        runtime_error="; ".join(health.first_signs()), runtime_since=unix_time(health.ill_since),
-        network_error=health.network_error(), network_since=unix_time(health.network_ill_since),
-        api_error=api_error, api_since=api_since,
-    )

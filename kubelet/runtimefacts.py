@@ -32,8 +32,9 @@ class RuntimeFacts:
         """Ask until there is an answer; one line in the log per distinct error."""
         while True:
             try:
-                version = await self._runtime.Version(cri.VersionRequest())
-                self.cgroup_driver = await self._cgroup_driver()
+                version, self.cgroup_driver = await asyncio.gather(
+                    self._runtime.Version(cri.VersionRequest()), self._cgroup_driver()
+                )
             except CriError as error:
                 self._complain(error)
                 await asyncio.sleep(RETRY_SECONDS)

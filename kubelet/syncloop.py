@@ -108,6 +108,8 @@ class SyncLoop:
         self._not_admitted: dict[PodUID, RoomWait | None] = {}
         """Critical pods whose victims are ending, and (None) pods whose devices are being allocated; they count as
         active, so that nobody takes the room made for them."""
+        self.begun = asyncio.Event()
+        """Set with the first message: the way of pods is open."""
         self.last_turn = time.monotonic()
         """Monotonic time of the last message handled; the healthz check `syncloop` reads it."""
 
@@ -130,6 +132,7 @@ class SyncLoop:
             self.last_turn = time.monotonic()
             try:
                 await handle(message)
+                self.begun.set()
             except Exception:
                 # A defect that one pod's news brings out must not stop the news of all others.
                 logger.exception("Handling a message failed unexpectedly message=%s", type(message).__name__)

@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from kubelet.api import quantity
 from kubelet.certificates import SERVING_PREFIX, PairStore
 from kubelet.config import KubeletConfiguration, KubeletFlags, enabled
-from kubelet.logs.rotation import RotationPolicy
 from kubelet.metrics import KubeletMetrics
 from kubelet.metrics.storage import DiskFigures
 from kubelet.server.authentication import Authenticator, ReviewClient
@@ -43,10 +41,6 @@ def server_settings(config: KubeletConfiguration, node_name: str, root_dir: Path
         split_log_streams=enabled("PodLogsQuerySplitStreams", config.feature_gates),
         checkpoints=root_dir / "checkpoints", runtime_request_timeout=int(config.runtime_request_timeout),
     )
-
-
-def rotation_policy(config: KubeletConfiguration) -> RotationPolicy:
-    return RotationPolicy(quantity.value(config.container_log_max_size), config.container_log_max_files)
 
 
 def tls_settings(

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as with_fields
 
+from kubelet.agentparts import rotation_policy
 from kubelet.config import KubeletConfiguration, KubeletFlags
 from kubelet.config.types import Authentication, Authorization, WebhookAuthentication, X509Authentication
 from kubelet.logs.rotation import RotationPolicy
 from kubelet.metrics import KubeletMetrics
-from kubelet.server.assembly import make_authenticator, make_authorizer, make_server, rotation_policy, tls_settings
+from kubelet.server.assembly import make_authenticator, make_authorizer, make_server, tls_settings
 from kubelet.server.authentication import UnauthenticatedError
 from kubelet.server.authorization import AlwaysAllow, AlwaysDeny, SubjectAccessReviews
 from kubelet.server.tls import TLSError
