@@ -15,7 +15,9 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
@@ -67,7 +69,9 @@ class PodCgroups:
     signal to a process."""
 
     def __init__(self, settings: CgroupSettings, tree: CgroupTree | None = None,
-                 kill: Callable[[int, int], None] = os.kill, slices: Slices | None = None) -> None:
+                 kill: Callable[[int, int], None] = os.kill, slices: Slices | None = None,
+                 observe: Callable[[str, float], None] = lambda _operation, _seconds: None) -> None:
+        self._observe = observe
         self._settings, self._given_tree, self._kill, self._slices = settings, tree, kill, slices
         self._root = root_name(settings.root)
         self._pods: dict[PodUID, CgroupName] = {}
@@ -184,8 +188,19 @@ class PodCgroups:
                 logger.warning("cannot remove the cgroup of a pod that is gone: %s pod_uid=%s", error, uid)
         return removed
 
+    @contextmanager
+    def _timed(self, operation: str) -> Iterator[None]:
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self._observe(operation, time.monotonic() - begin)
+
     async def _remove(self, name: CgroupName) -> None:
-        path = self._path(name)
+        with self._timed("destroy"):
+            await self._remove_at(self._path(name))
+
+    async def _remove_at(self, path: str) -> None:
         for attempt in range(REMOVE_ATTEMPTS):
             try:
                 await asyncio.to_thread(self._kill_all, path)
@@ -200,16 +215,18 @@ class PodCgroups:
 
     async def _create(self, path: str, values: CgroupValues) -> None:
         """systemd first: a cgroup that it finds in its way is not a slice of its own."""
-        if self._slices is not None:
-            values = whole_percent(values)
-            await self._slices.ensure(path, values)
-        await asyncio.to_thread(self._tree.create, path, values)
+        with self._timed("create"):
+            if self._slices is not None:
+                values = whole_percent(values)
+                await self._slices.ensure(path, values)
+            await asyncio.to_thread(self._tree.create, path, values)
 
     async def _update(self, path: str, values: CgroupValues) -> None:
-        if self._slices is not None:
-            values = whole_percent(values)
-            await self._slices.update(path, values)
-        await asyncio.to_thread(self._tree.update, path, values)
+        with self._timed("update"):
+            if self._slices is not None:
+                values = whole_percent(values)
+                await self._slices.update(path, values)
+            await asyncio.to_thread(self._tree.update, path, values)
 
     def _kill_all(self, path: str) -> None:
         for pid in self._tree.processes(path):

@@ -110,8 +110,10 @@ class ImageManager:
                  burst: int = 10, parallel: int | None = 1, clock: Callable[[], float] = time.monotonic,
                  node_credentials: Callable[[Path], dict[str, Credential]] = read_node_config,
                  on_pulled: Callable[[str], None] = lambda _image_id: None,
+                 on_pull: Callable[[int, float], None] = lambda _size, _seconds: None,
                  providers: CredentialLookup | None = None) -> None:
-        """`on_pulled(image id)` may block: it is called in a thread."""
+        """`on_pulled(image id)` may block: it is called in a thread. `on_pull(bytes, seconds)` counts."""
+        self._on_pull = on_pull
         self._providers = providers
         self._on_pulled = on_pulled
         self._images, self._recorder, self._clock = images, recorder, clock
@@ -187,6 +189,7 @@ class ImageManager:
         if image is None:
             raise self._failed(request, "the runtime reported success, but does not have the image")
         self._backoff.reset(key)
+        self._on_pull(image.size_bytes, pulled.seconds)
         await asyncio.to_thread(self._on_pulled, image.image_id)
         self._event(
             request, "Normal", "Pulled",
