@@ -544,8 +544,9 @@ class Agent:
         answer = self._ask_admission(pod, self.node_pods.active())
         return answer.shortages[0].rejection if isinstance(answer, admission.NeedsRoom) else answer
 
-    def _admit(self, pod: Pod) -> admission.Rejection | Preemption | None:
-        pod, active = self.allocations.allocated(pod), self.node_pods.active()
+    def _admit(self, pod: Pod, later: Collection[PodUID]) -> admission.Rejection | Preemption | None:
+        pod = self.allocations.allocated(pod)
+        active = [other for other in self.node_pods.active() if pod_uid(other) not in later]
         answer = self._ask_admission(pod, active)
         if not isinstance(answer, admission.NeedsRoom):
             return answer
