@@ -17,6 +17,7 @@ from kubelet.agentparts import (
     NodePods,
     cgroup_settings,
     container_policy,
+    credential_providers,
     enforcement,
     eviction_settings,
     ids_per_pod,
@@ -30,7 +31,7 @@ from kubelet.allocation.conditions import ResizeConditions
 from kubelet.allocation.manager import Allocations
 from kubelet.api import quantity
 from kubelet.api.meta import ContainerKind, PodUID, is_static, parse_time, pod_uid
-from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements, ResourceStatus, ServiceAccount
+from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements, ResourceStatus
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
 from kubelet.certificates import ClientIdentity
@@ -48,8 +49,6 @@ from kubelet.executor.resize import Resizer
 from kubelet.executor.start import ContainerToStart, CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
 from kubelet.images import ImageManager, pulled
-from kubelet.images.providerconfig import read_provider_config
-from kubelet.images.providers import CredentialProviders
 from kubelet.images.pulled import PulledImages
 from kubelet.logs.manager import ContainerLogManager, RunningLog
 from kubelet.metrics import KubeletMetrics, PodCounts
@@ -262,7 +261,7 @@ class Agent:
             burst=config.registry_burst,
             parallel=1 if config.serialize_image_pulls else config.max_parallel_image_pulls,
             on_pulled=self.pulled.note, on_pull=RuntimeMetrics(self.metrics).pull,
-            providers=self._credential_providers(),
+            providers=credential_providers(self.options, clients.api, self.tokens, self.metrics),
         )
         self.probes = PodProbes(
             clients.runtime, self.recorder, checkpoint_path=self.root_dir / CHECKPOINT_NAME,
@@ -281,21 +280,6 @@ class Agent:
             devices=self._device_statuses if gates.enabled("ResourceHealthStatus", config.feature_gates)
             else lambda _: {},
         )
-
-    def _credential_providers(self) -> CredentialProviders | None:
-        """Raises ProviderConfigError."""
-        flags, api = self.options.flags, self.clients.api
-        if not (flags.image_credential_provider_config or flags.image_credential_provider_bin_dir):
-            return None
-        config = read_provider_config(flags.image_credential_provider_config, flags.image_credential_provider_bin_dir)
-        self.metrics.credential_provider_config(config.digest)
-
-        async def account(namespace: str, name: str) -> ServiceAccount:
-            assert api is not None  # noqa: S101  # nobody has an account without one
-            return await api.get(paths.service_account(namespace, name), ServiceAccount)
-
-        return CredentialProviders(
-            config, self.tokens, account if api is not None else None, observe=self.metrics.credential_provider)
 
     def _make_workers(self) -> None:
         """What acts on pods."""

@@ -10,7 +10,7 @@ limit waits instead of failing.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,13 +41,15 @@ class ImageService(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PulledImage:
-    """An image on this node. `image_ref` is what containers are created from; `uid` and `username` who it runs as."""
+    """An image on this node. `image_ref` is what containers are created from; `uid` and `username` who it runs as.
+    `volumes`: by volume name, the images that the container mounts."""
 
     image_ref: str
     image_id: str
     uid: int | None = None
     username: str = ""
     size_bytes: int = 0
+    volumes: Mapping[str, cri.ImageSpec] = field(default_factory=dict)
 
 
 class CredentialLookup(Protocol):
@@ -67,7 +69,8 @@ class ImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """One container's wish. `policy` "" is decided by the tag; `pull_secrets` are the pod's, those that exist."""
+    """One container's wish, or with `container` "" that of a volume. `policy` "" is decided by the tag; `pull_secrets`
+    are the pod's, those that exist."""
 
     pod: Pod
     kind: ContainerKind
@@ -80,7 +83,7 @@ class ImageRequest:
 
     @property
     def reference(self) -> ObjectReference:
-        return pod_reference(self.pod, container_field_path(self.kind, self.container))
+        return pod_reference(self.pod, container_field_path(self.kind, self.container) if self.container else "")
 
     @property
     def backoff_key(self) -> str:
