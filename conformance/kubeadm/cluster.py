@@ -20,8 +20,8 @@ from conformance.throwaway import Completed, NodeError
 from conformance.wire import Wire
 
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
-CONFIG = "/root/kubeadm.yaml"
-PATCHES = "/root/patches"
+CONFIG = "/etc/kubeadm/kubeadm.yaml"
+PATCHES = "/etc/kubeadm/patches"
 """kubeadm's patches of the control-plane machine: what of the cluster's configuration is different there."""
 KUBELET_PATCH = {"maxPods": 77}
 STEP_TIMEOUT_SECONDS = 300.0
@@ -100,9 +100,9 @@ class KubeadmCluster:
         machine = self.first
         _, host_link = machine.node.host_link_addresses
         documents = init_configuration(machine.node.ip, host_link)
-        machine.node.path(CONFIG).write_text("\n---\n".join(json.dumps(d, indent=2) for d in documents))
         patches = machine.node.path(PATCHES)
-        patches.mkdir()
+        patches.mkdir(parents=True)
+        machine.node.path(CONFIG).write_text("\n---\n".join(json.dumps(d, indent=2) for d in documents))
         (patches / "kubeletconfiguration+merge.json").write_text(json.dumps(KUBELET_PATCH))
         done = await machine.run("kubeadm", "init", f"--config={CONFIG}", timeout=STEP_TIMEOUT_SECONDS)
         admin = yaml.safe_load(machine.node.path(ADMIN_CONF).read_text())
