@@ -22,8 +22,7 @@ HERE = Path(__file__).parent
 NAME = "podwright"
 NODES = (f"{NAME}-control-plane", f"{NAME}-worker")
 BASE = "localhost/podwright/kind-base:1"
-CONFIG = "/etc/kind.yaml"
-KUBECONFIG = "/etc/kind.kubeconfig"
+CONFIG = "/root/kind.yaml"
 STEP_SECONDS = 600.0
 IMAGE_CONFIG = (
     'ENTRYPOINT [ "/usr/local/bin/entrypoint", "/sbin/init" ]', "ENV container=docker", "STOPSIGNAL SIGRTMIN+3",
@@ -131,8 +130,7 @@ class KindCluster:
         self, *words: str | Path, check: bool = True, timeout: float = 60.0, stdin: str | None = None
     ) -> Completed:
         """Where the engine is."""
-        environment = {"PATH": NODE_PATH, "KUBECONFIG": KUBECONFIG}
-        return await self.node.run(words, env=environment, check=check, timeout=timeout, stdin=stdin)
+        return await self.node.run(words, env={"PATH": NODE_PATH}, check=check, timeout=timeout, stdin=stdin)
 
     async def until(self, ask: Callable[[], Awaitable[_T | None]], what: str, timeout: float = 120.0) -> _T:
         deadline = time.monotonic() + timeout

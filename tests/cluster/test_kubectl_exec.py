@@ -13,10 +13,11 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -50,6 +51,7 @@ MEGABYTES, BIG_MEGABYTES = 8, 100
 BIG = {("podwright", "websocket-to-kubelet"), ("podwright-containerd", "spdy")}
 """Agents and protocols that carry a big file."""
 LINES = 3000
+Look = Callable[[Any], Awaitable[list[str]]]
 # About 300 KB of log within six seconds: with files of 64 KB, looked at every three seconds, it is rotated twice. After
 # that a few lines a second, so that the current file is never empty for long.
 TALKER = f"""
@@ -212,6 +214,79 @@ async def _left_behind(kubectl: Kubectl) -> list[str]:
         return [line for line in listed.splitlines() if line in ("sleep 4141", "sleep 4242")]
     sockets = await kubectl.cluster.node.run(["ss", "-Htnp", "state", "established", "src", "127.0.0.1"])
     return [line for line in sockets.stdout.splitlines() if '"containerd"' in line]
+
+
+async def _open_sessions(stack: contextlib.AsyncExitStack, kubectl: Kubectl) -> list[asyncio.subprocess.Process]:
+    """exec, attach, port-forward with a connection through it, and logs -f, each of which has said something."""
+    script = "trap '' HUP; sleep 4141 & echo up; sleep 4242"
+    sessions = []
+    for words, said in (
+        (("exec", "box", "-c", "box", "--", "sh", "-c", script), b"up\n"),
+        (("attach", "-i", "box", "-c", "reader"), b"got it\n"),
+        (("logs", "-f", "box", "-c", "reader"), b"got it\n"),
+        (("port-forward", "pod/web", ":80"), b"Forwarding"),
+    ):
+        process = await kubectl.start(*words)
+        sessions.append(process)
+        stack.push_async_callback(_end, process)
+        assert process.stdin is not None and process.stdout is not None
+        async with asyncio.timeout(30):
+            if words[0] == "attach":
+                process.stdin.write(b"it\n")
+            while not (line := await process.stdout.readline()).startswith(said):
+                assert line, f"kubectl {words[0]} said no {said!r}"
+    port = int(re.findall(rb":(\d+) ->", line)[0])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    stack.callback(writer.close)
+    writer.write(b"GET / HTTP/1.0\r\n")  # half a request: the server waits, and the connection stays
+    await _until(_open_streams, kubectl.cluster, lambda found: len(found) >= 3)
+    return sessions
+
+
+async def _until(look: Look, at: Any, wanted: Callable[[list[str]], bool]) -> None:
+    """Until what `look` finds is as wanted, within half a minute."""
+    for _ in range(150):
+        found = await look(at)
+        if wanted(found):
+            return
+        await asyncio.sleep(0.2)
+    pytest.fail(f"{look.__name__} finds {found}")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
+
+
+async def _open_streams(cluster: Cluster) -> list[str]:
+    """Connections to the runtime's streaming server, to the web pod, and the log files that the kubelet reads."""
+    control_plane = {"2379", "6443"}
+    listed = await cluster.node.run(["ss", "-Htn", "state", "established", "src", "127.0.0.1"])
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    ends = [(row[2], row[3]) for row in rows]
+    found = [f"{here} {there}" for here, there in ends
+             if control_plane.isdisjoint(end.rpartition(":")[2] for end in (here, there))]  # fmt: skip
+    for descriptor in Path(f"/proc/{cluster.agent.processes['kubelet'].pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if "/reader/0.log" in (target := str(descriptor.readlink())):
+                found.append(target)
+    return found
+
+
+async def _until_nothing_is_left(kubectl: Kubectl) -> None:
+    await _until(_open_streams, kubectl.cluster, lambda found: not found)
+    if kubectl.cluster.agent.kind.runtime == "docker":
+        await _until(_left_behind, kubectl, lambda found: not found)
+
+
+@pytest.mark.parametrize("pods", ["podwright"], indirect=True, scope="module")
+async def test_sessions_of_every_kind_whose_client_is_killed_leave_nothing(kubectl: Kubectl) -> None:
+    await _until_nothing_is_left(kubectl)
+    async with contextlib.AsyncExitStack() as stack:
+        for process in await _open_sessions(stack, kubectl):
+            process.kill()
+        await _until_nothing_is_left(kubectl)
 
 
 @contextlib.asynccontextmanager
