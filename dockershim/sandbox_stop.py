@@ -15,7 +15,7 @@ import signal
 from dockershim import direct_signal
 from dockershim.checkpoints import CheckpointStore, SandboxCheckpoint
 from dockershim.container_lifecycle import ContainerLifecycle
-from dockershim.engine import EngineClient, EngineNotFoundError
+from dockershim.engine import EngineClient, EngineDeadlineError, EngineNotFoundError
 from dockershim.inventory import Inventory
 from dockershim.network import NetworkPlugin
 from dockershim.ports import EngineState
@@ -24,6 +24,9 @@ from dockershim.sandbox_files import SandboxFiles
 from dockershim.sandbox_run import network_of
 
 logger = logging.getLogger(__name__)
+
+_NOTICE_SECONDS = 5.0
+"""After SIGKILL; a busy engine takes tenths of a second."""
 
 
 class SandboxStopper:
@@ -96,7 +99,11 @@ class SandboxStopper:
             await self._containers.stop(record.id, 0)
             return
         try:
-            await self._engine.wait_container(record.id)
+            await self._engine.wait_container(record.id, timeout=_NOTICE_SECONDS)
+        except EngineDeadlineError:
+            # Its containerd was away when the pause ended, and never tells; what the engine kills itself it looks at.
+            logger.warning("engine does not notice the end of a sandbox, it is told to kill it sandbox=%s", record.id)
+            await self._containers.stop(record.id, 0)
         except EngineNotFoundError:
             logger.debug("sandbox went away while it was stopped sandbox=%s", record.id)
         await self._inventory.refresh_unless(record.id, lambda known: not known.is_running)

@@ -13,7 +13,7 @@ from shim_in_memory import PAUSE, ShimInMemory
 from cri import errors
 from cri.client import ImageClient
 from cri.v1 import api_pb2 as cri
-from dockershim import exec_processes
+from dockershim import direct_signal, exec_processes, sandbox_stop
 from dockershim.network import NetworkError, NetworkNotReadyError
 
 
@@ -195,6 +195,22 @@ async def test_a_lack_of_memory_that_the_engine_hears_of_late_is_told(
     await wait_for(lambda: not world.shim.inventory.container(container_id).is_running)
     status = await world.runtime.ContainerStatus(cri.ContainerStatusRequest(container_id=container_id))
     assert (status.status.exit_code, status.status.reason) == (137, reason)
+
+
+async def test_an_engine_that_misses_the_end_of_a_sandbox_is_told_to_kill_it(
+    world: ShimInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its containerd was killed meanwhile: it waits for ever for an end that was told to nobody."""
+    monkeypatch.setattr(direct_signal, "is_possible", lambda *_: True)
+    monkeypatch.setattr(direct_signal, "send", lambda *_: True)
+    monkeypatch.setattr(sandbox_stop, "_NOTICE_SECONDS", 0.05)
+    sandbox_id = await world.run_pod(world.pod())
+    gate = world.engine.hold["/wait"] = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(world.runtime.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)))
+        await wait_for(lambda: f"POST /containers/{sandbox_id}/kill" in world.engine.calls)
+        gate.set()
+    assert not world.shim.inventory.sandbox(sandbox_id).is_running
 
 
 async def test_the_log_of_what_somebody_else_removed_is_let_go(world: ShimInMemory) -> None:
