@@ -4,11 +4,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 
+import grpc
+import grpc.aio
 import pytest_asyncio
 from kube import WAIT, Kube, container_status, is_ready, phase, pod, shell
 
 from conformance.apiclient import Json
 from conformance.throwaway import CHECKOUT, NodeProcess
+from kubelet.podresources.v1 import api_pb2 as v1
+from kubelet.podresources.v1 import api_pb2_grpc as v1_grpc
 
 DIRECTORY = "/var/lib/kubelet/device-plugins"
 GPU = "example.com/gpu"
@@ -40,6 +44,16 @@ def wants(count: int, resource: str = GPU) -> Json:
     return {"limits": {resource: str(count)}}
 
 
+async def devices_of(kube: Kube, name: str) -> list[str]:
+    """As the podresources API tells."""
+    socket = kube.cluster.node.path("/var/lib/kubelet/pod-resources/kubelet.sock")
+    async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
+        stub = v1_grpc.PodResourcesListerStub(channel)
+        answer = await stub.Get(v1.GetPodResourcesRequest(pod_name=name, pod_namespace=kube.namespace))
+    return [found for container in answer.pod_resources.containers for device in container.devices
+            for found in device.device_ids]
+
+
 async def test_pods_get_devices_and_keep_them(kube: Kube, plugin: NodeProcess) -> None:
     node = f"nodes/{kube.cluster.name}"
     await kube.until(node, offers(2, 2), why="two devices")
@@ -69,6 +83,7 @@ async def test_pods_get_devices_and_keep_them(kube: Kube, plugin: NodeProcess) -
     assert (await kube.logs("two")).strip() == other
     after = container_status(await kube.get("pods/one"))
     assert (after["containerID"], after["restartCount"]) == (before["containerID"], 0)
+    assert (await devices_of(kube, "one"), await devices_of(kube, "two")) == ([mine], [other])
 
     # The health of a device.
     plugin.signal(signal.SIGUSR1)
