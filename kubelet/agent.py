@@ -17,6 +17,7 @@ from kubelet.agentparts import (
     NodePods,
     cgroup_settings,
     container_policy,
+    credential_providers,
     enforcement,
     eviction_settings,
     ids_per_pod,
@@ -30,7 +31,7 @@ from kubelet.allocation.conditions import ResizeConditions
 from kubelet.allocation.manager import Allocations
 from kubelet.api import quantity
 from kubelet.api.meta import ContainerKind, PodUID, is_static, parse_time, pod_uid
-from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements, ResourceStatus, ServiceAccount
+from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements, ResourceStatus
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
 from kubelet.certificates import ClientIdentity
@@ -48,11 +49,10 @@ from kubelet.executor.resize import Resizer
 from kubelet.executor.start import ContainerToStart, CrashBackoff, Starter
 from kubelet.executor.sync import PodExecutor
 from kubelet.images import ImageManager, pulled
-from kubelet.images.providerconfig import read_provider_config
-from kubelet.images.providers import CredentialProviders
 from kubelet.images.pulled import PulledImages
 from kubelet.logs.manager import ContainerLogManager, RunningLog
 from kubelet.metrics import KubeletMetrics, PodCounts
+from kubelet.metrics.observers import RuntimeMetrics, WorkerMetrics
 from kubelet.metrics.storage import TotalVolumes, VolumesNow
 from kubelet.mirrors import MirrorKeeper, NoMirrors
 from kubelet.node import HealthCheck, LeaseKeeper, NodeManager, NodeSurroundings, RuntimeHealth
@@ -115,6 +115,7 @@ class Clients:
         )
         if identity is not None:
             clients.api = identity.client(qps=config.kube_api_qps, burst=config.kube_api_burst)
+            clients.api.on_request = metrics.api_request
             await clients.api.try_credentials()
             clients.event_api = clients.api.limited(qps=config.event_record_qps, burst=config.event_burst)
             clients.heartbeat_api = clients.api.limited(qps=0, burst=0, timeout=10.0)
@@ -167,6 +168,10 @@ class Agent:
                 metrics.pleg_relist_interval_seconds.observe(interval)
             metrics.pleg_last_seen_seconds.set(stats.last_seen_seconds)
 
+        metrics.pleg_discard_events.follow(lambda: stats.discarded_events)
+        metrics.evented_pleg_connection_success_count.follow(lambda: stats.stream_connections)
+        metrics.evented_pleg_connection_error_count.follow(lambda: stats.stream_errors)
+        metrics.cgroup_version.set(2 if self.host.cgroup_v2 else 1)
         stats.on_relist = relisted
         stats.on_pod_relist = metrics.pleg_pod_relist_duration_seconds.observe
         stats.on_event_latency = metrics.evented_pleg_connection_latency_seconds.observe
@@ -203,12 +208,15 @@ class Agent:
                 errors=lambda: self.shutdown.errors(),  # noqa: PLW0108 - made later
                 devices=self.devices.capacity, made_anew=lambda: self.devices.fresh,
             ),
+            on_registered=self.metrics.node_startup_registration_duration_seconds.set,
+            on_ready=self.metrics.node_ready,
         )
         self.lease = LeaseKeeper(
             clients.heartbeat_api, self.node_name, self.options.config.node_lease_duration_seconds,
             self.node.node_uid,
         )
-        self.cgroups = PodCgroups(cgroup_settings(self.options.config, self.host))
+        self.cgroups = PodCgroups(
+            cgroup_settings(self.options.config, self.host), observe=RuntimeMetrics(self.metrics).cgroup)
         self.enforcer = AllocatableEnforcer(
             enforcement(self.options.config), self.cgroups, self.recorder, lambda: self.node.reference
         )
@@ -252,7 +260,8 @@ class Agent:
             clients.images, self.recorder, root_dir=self.root_dir, qps=config.registry_pull_qps,
             burst=config.registry_burst,
             parallel=1 if config.serialize_image_pulls else config.max_parallel_image_pulls,
-            on_pulled=self.pulled.note, providers=self._credential_providers(),
+            on_pulled=self.pulled.note, on_pull=RuntimeMetrics(self.metrics).pull,
+            providers=credential_providers(self.options, clients.api, self.tokens, self.metrics),
         )
         self.probes = PodProbes(
             clients.runtime, self.recorder, checkpoint_path=self.root_dir / CHECKPOINT_NAME,
@@ -261,7 +270,8 @@ class Agent:
         self.status_manager = StatusManager(
             clients.api, self.pods,
             could_have_running_containers=lambda uid: self.workers.could_have_running_containers(uid),  # noqa: PLW0108 - made later
-            acknowledged=self._acknowledged,
+            acknowledged=self._acknowledged, on_synced=self.metrics.pod_status_sync_duration_seconds.observe,
+            on_terminated=RuntimeMetrics(self.metrics).terminated,
         )
         self.statuses = PodStatuses(
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
@@ -271,25 +281,14 @@ class Agent:
             else lambda _: {},
         )
 
-    def _credential_providers(self) -> CredentialProviders | None:
-        """Raises ProviderConfigError."""
-        flags, api = self.options.flags, self.clients.api
-        if not (flags.image_credential_provider_config or flags.image_credential_provider_bin_dir):
-            return None
-        config = read_provider_config(flags.image_credential_provider_config, flags.image_credential_provider_bin_dir)
-        self.metrics.credential_provider_config(config.digest)
-
-        async def account(namespace: str, name: str) -> ServiceAccount:
-            assert api is not None  # noqa: S101  # nobody has an account without one
-            return await api.get(paths.service_account(namespace, name), ServiceAccount)
-
-        return CredentialProviders(
-            config, self.tokens, account if api is not None else None, observe=self.metrics.credential_provider)
-
     def _make_workers(self) -> None:
         """What acts on pods."""
         clients, config = self.clients, self.options.config
-        killer = Killer(clients.runtime, self.recorder, time.monotonic, self.timeline)
+        fallback = self.metrics.lifecycle_handler_http_fallbacks_total.inc
+        killer = Killer(
+            clients.runtime, self.recorder, time.monotonic, self.timeline, on_fallback=fallback,
+            on_sleep_cut=self.metrics.sleep_action_terminated_early_total.inc,
+        )
         self.configs = configs = PodConfigs(
             self._context, self.volumes, self.images, self.cgroups.parent, self.recorder, self.timeline,
             self.objects, self.services, self.runtime_classes, lambda: self.node.reference, self.user_namespaces,
@@ -297,7 +296,8 @@ class Agent:
         )
         starter = Starter(
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
-            CONTAINER_LOGS_DIR, on_size=self._note_size,
+            CONTAINER_LOGS_DIR, on_size=self._note_size, on_start=RuntimeMetrics(self.metrics).container,
+            on_fallback=fallback,
         )
         reduced = gates.enabled("ReduceDefaultCrashLoopBackOffDecay", config.feature_gates)
         self.crash_backoff = Backoff(
@@ -308,7 +308,7 @@ class Agent:
             clients.runtime, configs, configs, starter, killer,
             CrashBackoff(self.crash_backoff, self.recorder, time.monotonic, time.time), self.recorder, self.timeline,
             resizer=Resizer(clients.runtime, self.cgroups, configs, self.actuated, self.allocations.save),
-            on_user_namespace=self.metrics.user_namespace,
+            on_user_namespace=self.metrics.user_namespace, observer=RuntimeMetrics(self.metrics),
         )
         self.mirrors: MirrorKeeper | NoMirrors = NoMirrors()
         if clients.api is not None:
@@ -324,7 +324,7 @@ class Agent:
         ))
         self.workers = PodWorkers(
             self.pod_sync, float(config.sync_frequency), nothing_runs=self._nothing_runs,
-            on_finished=self._pod_finished,
+            on_finished=self._pod_finished, observer=WorkerMetrics(self.metrics),
         )
 
     def _make_loop(self) -> None:
@@ -528,8 +528,9 @@ class Agent:
         answer = self._ask_admission(pod, self.node_pods.active())
         return answer.shortages[0].rejection if isinstance(answer, admission.NeedsRoom) else answer
 
-    def _admit(self, pod: Pod) -> admission.Rejection | Preemption | None:
-        pod, active = self.allocations.allocated(pod), self.node_pods.active()
+    def _admit(self, pod: Pod, later: Collection[PodUID]) -> admission.Rejection | Preemption | None:
+        pod = self.allocations.allocated(pod)
+        active = [other for other in self.node_pods.active() if pod_uid(other) not in later]
         answer = self._ask_admission(pod, active)
         if not isinstance(answer, admission.NeedsRoom):
             return answer

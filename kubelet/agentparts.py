@@ -11,8 +11,8 @@ from kubelet.allocation import ResourceStore
 from kubelet.allocation.manager import Allocations
 from kubelet.api import quantity
 from kubelet.api.meta import PodUID, pod_uid
-from kubelet.api.types import Pod
-from kubelet.apiclient import ApiClient
+from kubelet.api.types import Pod, ServiceAccount
+from kubelet.apiclient import ApiClient, paths
 from kubelet.cgroups import CgroupDriver, CgroupSettings, PodCgroups
 from kubelet.cgroups.allocatable import Enforcement
 from kubelet.collection import GarbageCollection
@@ -20,7 +20,10 @@ from kubelet.config import KubeletConfiguration, KubeletFlags, Options
 from kubelet.containerspec import HostFacts
 from kubelet.devices.manager import DeviceManager
 from kubelet.eviction import EvictionSettings, effective_hard, parse_thresholds
+from kubelet.images.providerconfig import read_provider_config
+from kubelet.images.providers import CredentialProviders
 from kubelet.logs.rotation import RotationPolicy
+from kubelet.metrics import KubeletMetrics
 from kubelet.node import NodeSettings
 from kubelet.node.declared import declared_features
 from kubelet.podmanager import PodManager
@@ -29,6 +32,7 @@ from kubelet.podworkers import PodWorkers, WorkPhase
 from kubelet.probing import PodProbes
 from kubelet.sources import ApiServerSource, DirectorySource, PodConfig, PodSource, UrlSource
 from kubelet.termination import TerminationMessages
+from kubelet.tokens import TokenManager
 from kubelet.upkeep import Matter, Tidier, active_pods
 from kubelet.userns import UserNamespaces
 from kubelet.userns.subids import UNIT
@@ -72,6 +76,24 @@ def rotation_policy(config: KubeletConfiguration) -> RotationPolicy:
 
 def ids_per_pod(config: KubeletConfiguration) -> int:
     return config.user_namespaces.ids_per_pod if config.user_namespaces is not None else UNIT
+
+
+def credential_providers(
+    options: Options, api: ApiClient | None, tokens: TokenManager | None, metrics: KubeletMetrics
+) -> CredentialProviders | None:
+    """The plugins that log in at registries, where some are configured. Blocking. Raises ProviderConfigError."""
+    file, directory = options.flags.image_credential_provider_config, options.flags.image_credential_provider_bin_dir
+    if not file and not directory:
+        return None
+    config = read_provider_config(file, directory)
+    metrics.credential_provider_config(config.digest)
+
+    async def account(namespace: str, name: str) -> ServiceAccount:
+        assert api is not None  # noqa: S101  # nobody has an account without one
+        return await api.get(paths.service_account(namespace, name), ServiceAccount)
+
+    return CredentialProviders(
+        config, tokens, account if api is not None else None, observe=metrics.credential_provider)
 
 
 def container_policy(flags: KubeletFlags) -> ContainerPolicy:

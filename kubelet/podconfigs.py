@@ -8,6 +8,7 @@ executor.start.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cri.v1 import api_pb2 as cri
 from kubelet.api.meta import AnyContainer, pod_reference, pod_uid
@@ -112,8 +113,9 @@ class PodConfigs:
             pod, item.container,
             ContainerInputs(
                 restart_count=instance.restart_count, image_ref=image.image_ref,
-                image_user=ImageUser(uid=image.uid, username=image.username), pod_ips=sandbox.ips,
-                volumes=self._volumes.mounted(pod_uid(pod)), objects=self._objects, services=self._services,
+                image_volumes=image.volumes, image_user=ImageUser(uid=image.uid, username=image.username),
+                pod_ips=sandbox.ips, volumes=self._volumes.mounted(pod_uid(pod)), objects=self._objects,
+                services=self._services,
                 runtime_handler=sandbox.handler, target_id=target_id,
                 users=self._user_namespaces.mapping(pod_uid(pod)), devices=devices,
             ),
@@ -130,16 +132,32 @@ class PodConfigs:
         self._timeline.begin(uid, Stage.PULL, detail=name)
         error = ""
         try:
-            return await self._images.ensure(ImageRequest(
+            own = ImageRequest(
                 pod=pod, kind=item.kind, container=name, image=item.container.image,
                 policy=item.container.image_pull_policy, pull_secrets=await self._pull_secrets(pod),
                 sandbox_config=sandbox, runtime_handler=handler,
-            ))
+            )
+            pulled = await self._images.ensure(own)
+            return replace(pulled, volumes=await self._image_volumes(own, item.container))
         except ImageError as failure:
             error = str(failure)
             return failure
         finally:
             self._timeline.end(uid, Stage.PULL, detail=name, error=error)
+
+    async def _image_volumes(self, own: ImageRequest, container: AnyContainer) -> dict[str, cri.ImageSpec]:
+        """The images that the container mounts, by volume name. Raises ImageError."""
+        mounted, found = {mount.name for mount in container.volume_mounts}, {}
+        for volume in own.pod.spec.volumes:
+            if (source := volume.image) is None or volume.name not in mounted:
+                continue
+            pulled = await self._images.ensure(
+                replace(own, container="", image=source.reference, policy=source.pull_policy))
+            found[volume.name] = cri.ImageSpec(
+                image=pulled.image_ref, user_specified_image=source.reference, runtime_handler=own.runtime_handler,
+                annotations=own.pod.metadata.annotations,
+            )
+        return found
 
     async def _pull_secrets(self, pod: Pod) -> list[Secret]:
         """Those that can be had; the names of the others are told in an event, the pull is tried all the same."""

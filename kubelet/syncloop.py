@@ -12,7 +12,7 @@ that admission on a full node favours the older pods (pkg/kubelet/kubelet.go syn
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -58,7 +58,8 @@ class Upkeep(Protocol):
 
     def reject(self, pod: Pod, rejection: Rejection) -> None: ...
 
-    def admit(self, pod: Pod) -> Rejection | Preemption | None: ...
+    def admit(self, pod: Pod, later: Collection[PodUID] = ()) -> Rejection | Preemption | None:
+        """`later` are pods that are not admitted yet and have to stand behind this one."""
 
     def needs_devices(self, pod: Pod) -> bool:
         """Whether device plugins have to be asked before the pod can be admitted."""
@@ -177,14 +178,22 @@ class SyncLoop:
         self._admitted(pod)
 
     def _admit(self, pod: Pod) -> None:
-        answer = self._upkeep.admit(pod)
-        if isinstance(answer, Rejection):
-            self._upkeep.reject(pod, answer)
-        elif answer is not None:
-            self._not_admitted[pod_uid(pod)] = RoomWait(answer, time.monotonic())
+        uid = pod_uid(pod)
+        answer = self._upkeep.admit(pod, self._came_later(uid))
+        if answer is not None and not isinstance(answer, Rejection):
+            self._not_admitted[uid] = RoomWait(answer, time.monotonic())
             self._preemptions.put_nowait(answer)
+            return
+        self._not_admitted.pop(uid, None)
+        if answer is not None:
+            self._upkeep.reject(pod, answer)
         else:
             self._admitted(pod)
+
+    def _came_later(self, uid: PodUID) -> frozenset[PodUID]:
+        """Pods that wait and came after this one: they have taken nothing yet that it could lack."""
+        waiting = list(self._not_admitted)
+        return frozenset(waiting[waiting.index(uid) + 1:]) if uid in self._not_admitted else frozenset()
 
     def _admitted(self, pod: Pod) -> None:
         self._timeline.mark(pod_uid(pod), Stage.ADMITTED)
@@ -209,8 +218,8 @@ class SyncLoop:
         current = self._pods.get(uid)
         if uid not in self._not_admitted or current is None:
             return
-        self._not_admitted.pop(uid, None)
         if refusal is not None:
+            self._not_admitted.pop(uid)
             self._upkeep.reject(current, refusal)
         else:
             self._admit(current)

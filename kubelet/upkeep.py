@@ -7,7 +7,7 @@ that is done at once here; the collector (kubelet.collection) is the safety net.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,8 +53,9 @@ class Tidier:
 
 class Upkeep:
     def __init__(
-        self, admit: Callable[[Pod], Rejection | Preemption | None], preemptor: Preemptor, statuses: StatusManager,
-        recorder: EventRecorder, mirrors: Mirrors | None, tidiers: Iterable[Tidier], wall: Callable[[], float],
+        self, admit: Callable[[Pod, Collection[PodUID]], Rejection | Preemption | None], preemptor: Preemptor,
+        statuses: StatusManager, recorder: EventRecorder, mirrors: Mirrors | None, tidiers: Iterable[Tidier],
+        wall: Callable[[], float],
         on_rejected: Callable[[str], None] = lambda _reason: None, devices: DeviceAdmission | None = None,
     ) -> None:
         """`on_rejected(reason)`: for kubelet_admission_rejections_total."""
@@ -62,8 +63,8 @@ class Upkeep:
         self._admit, self._statuses, self._recorder, self._mirrors = admit, statuses, recorder, mirrors
         self._tidiers, self._wall = tuple(tidiers), wall
 
-    def admit(self, pod: Pod) -> Rejection | Preemption | None:
-        return self._admit(pod)
+    def admit(self, pod: Pod, later: Collection[PodUID] = ()) -> Rejection | Preemption | None:
+        return self._admit(pod, later)
 
     def needs_devices(self, pod: Pod) -> bool:
         return self._devices is not None and self._devices.needs(pod)

@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 NAME = "podwright"
 NODES = (f"{NAME}-control-plane", f"{NAME}-worker")
 BASE = "localhost/podwright/kind-base:1"
-CONFIG = "/root/kind.yaml"
+CONFIG = "/etc/kind.yaml"
+KUBECONFIG = "/etc/kind.kubeconfig"
 STEP_SECONDS = 600.0
 IMAGE_CONFIG = (
     'ENTRYPOINT [ "/usr/local/bin/entrypoint", "/sbin/init" ]', "ENV container=docker", "STOPSIGNAL SIGRTMIN+3",
@@ -130,7 +131,8 @@ class KindCluster:
         self, *words: str | Path, check: bool = True, timeout: float = 60.0, stdin: str | None = None
     ) -> Completed:
         """Where the engine is."""
-        return await self.node.run(words, env={"PATH": NODE_PATH}, check=check, timeout=timeout, stdin=stdin)
+        environment = {"PATH": NODE_PATH, "KUBECONFIG": KUBECONFIG}
+        return await self.node.run(words, env=environment, check=check, timeout=timeout, stdin=stdin)
 
     async def until(self, ask: Callable[[], Awaitable[_T | None]], what: str, timeout: float = 120.0) -> _T:
         deadline = time.monotonic() + timeout

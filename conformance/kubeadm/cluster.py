@@ -20,7 +20,10 @@ from conformance.throwaway import Completed, NodeError
 from conformance.wire import Wire
 
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
-CONFIG = "/root/kubeadm.yaml"
+CONFIG = "/etc/kubeadm/kubeadm.yaml"
+PATCHES = "/etc/kubeadm/patches"
+"""kubeadm's patches of the control-plane machine: what of the cluster's configuration is different there."""
+KUBELET_PATCH = {"maxPods": 77}
 STEP_TIMEOUT_SECONDS = 300.0
 READY_TIMEOUT_SECONDS = 120.0
 
@@ -97,7 +100,10 @@ class KubeadmCluster:
         machine = self.first
         _, host_link = machine.node.host_link_addresses
         documents = init_configuration(machine.node.ip, host_link)
+        patches = machine.node.path(PATCHES)
+        patches.mkdir(parents=True)
         machine.node.path(CONFIG).write_text("\n---\n".join(json.dumps(d, indent=2) for d in documents))
+        (patches / "kubeletconfiguration+merge.json").write_text(json.dumps(KUBELET_PATCH))
         done = await machine.run("kubeadm", "init", f"--config={CONFIG}", timeout=STEP_TIMEOUT_SECONDS)
         admin = yaml.safe_load(machine.node.path(ADMIN_CONF).read_text())
         admin["clusters"][0]["cluster"]["server"] = f"https://{host_link}:{API_PORT}"
@@ -113,6 +119,11 @@ class KubeadmCluster:
     async def upgrade_node(self, machine: Machine) -> Completed:
         """`kubeadm upgrade node`: what the cluster's configuration has become, for this machine."""
         return await machine.run("kubeadm", "upgrade", "node", IGNORE, timeout=STEP_TIMEOUT_SECONDS)
+
+    async def upgrade_apply(self) -> Completed:
+        """`kubeadm upgrade apply` on the control plane, to the version that it has: what has changed is swapped."""
+        words = ["kubeadm", "upgrade", "apply", builds.KUBERNETES_VERSION, "--yes", "--force", f"--patches={PATCHES}"]
+        return await self.first.run(*words, IGNORE, timeout=STEP_TIMEOUT_SECONDS)
 
     async def reset(self, machine: Machine) -> Completed:
         return await machine.run("kubeadm", "reset", "--force", "--cleanup-tmp-dir", timeout=STEP_TIMEOUT_SECONDS)
@@ -151,6 +162,7 @@ def init_configuration(address: str, host_link: str) -> list[dict[str, object]]:
             "apiVersion": "kubeadm.k8s.io/v1beta4",
             "kind": "InitConfiguration",
             "localAPIEndpoint": {"advertiseAddress": address},
+            "patches": {"directory": PATCHES},
             "nodeRegistration": {
                 "ignorePreflightErrors": list(IGNORED_CHECKS),
                 "kubeletExtraArgs": [{"name": "node-labels", "value": "podwright.invalid/made-by=kubeadm"}],

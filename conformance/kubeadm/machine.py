@@ -47,6 +47,15 @@ class Machine:
         await self.run("systemctl", "enable", "kubelet", "dockershim")
         await self.run("systemctl", "start", "dockershim")
 
+    async def lose_power(self) -> None:
+        """Every process of the machine ends at once: engine, containers, services and who supervises them."""
+        await self.node.run(["sh", "-c", "kill -KILL -1"], check=False)
+
+    async def boot(self) -> None:
+        """What init starts on a machine that comes back: the engine, and the enabled units."""
+        await self.node.start_engine()
+        await self.run("systemctl", "start", "dockershim", "kubelet")
+
     async def run(
         self, *words: str | Path, check: bool = True, timeout: float = 60.0, stdin: str | None = None
     ) -> Completed:

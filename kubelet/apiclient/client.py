@@ -87,6 +87,8 @@ class ApiClient:
         self._rng = rng or random.Random()  # noqa: S311  # spreads load, guards nothing
         self._proxy = access.proxy_url or _proxy_from_environment(access.server)
         self._session: aiohttp.ClientSession | None = None
+        self.on_request: Callable[[str, str, str, float], None] | None = None
+        """Hears of each request whose answer's head has come, or none: method, host, status or `<error>`, seconds."""
 
     @classmethod
     async def from_kubeconfig(cls, path: str | Path, *, qps: float = 50, burst: int = 100,
@@ -105,7 +107,9 @@ class ApiClient:
 
     def limited(self, *, qps: float, burst: int, timeout: float | None = None) -> "ApiClient":
         """A client of the same identity with a rate limit of its own (events, heartbeats). qps 0: no limit."""
-        return ApiClient(self.access, qps=qps, burst=burst, timeout=timeout or self.timeout, rotated=self._rotated)
+        client = ApiClient(self.access, qps=qps, burst=burst, timeout=timeout or self.timeout, rotated=self._rotated)
+        client.on_request = self.on_request
+        return client
 
     async def close(self) -> None:
         if self._session is not None:
@@ -229,7 +233,7 @@ class ApiClient:
         if body is not None:
             headers["Content-Type"] = content_type
         context = await self._credentials.tls()
-        what = f"{method} {path}"
+        what, begin, code = f"{method} {path}", time.monotonic(), "<error>"
         try:
             async with asyncio.timeout(deadline):
                 response = await self._open_session().request(
@@ -238,6 +242,7 @@ class ApiClient:
                     server_hostname=self.access.tls_server_name or None, proxy=self._proxy, allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeout, sock_read=read_deadline),
                 )
+                code = str(response.status)
                 if response.status < 300:
                     return response
                 async with response:
@@ -246,6 +251,10 @@ class ApiClient:
             raise UnreachableError(f"{what}: no answer from {self._host} in time", "Timeout") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UnreachableError(f"{what}: {self._host}: {_cause(error)}") from None
+        finally:
+            if self.on_request is not None:
+                host = self.access.server.partition("://")[2].partition("/")[0]
+                self.on_request(method, host, code, time.monotonic() - begin)
         raise error_from_answer(response.status, answer, what=what, now=time.time(),
                                 retry_after=response.headers.get("Retry-After", ""))
 

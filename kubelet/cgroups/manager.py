@@ -15,7 +15,9 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
@@ -27,8 +29,17 @@ from kubelet.cgroups.errors import CgroupError
 from kubelet.cgroups.names import CgroupDriver, CgroupName, from_path, pod_name, qos_names, root_name, to_path, uid_of
 from kubelet.cgroups.slices import whole_percent
 from kubelet.cgroups.systemd import SystemdSlices
-from kubelet.cgroups.trees import CgroupTree, detect_tree
-from kubelet.cgroups.values import DEFAULT_PERIOD, MIN_SHARES, CgroupValues, cpu_shares, milli, pod_values
+from kubelet.cgroups.trees import CgroupTree, detect_tree, limits_in_force
+from kubelet.cgroups.values import (
+    DEFAULT_PERIOD,
+    MIN_SHARES,
+    CgroupValues,
+    cpu_shares,
+    grown,
+    milli,
+    overlaid,
+    pod_values,
+)
 from kubelet.resources import BEST_EFFORT, BURSTABLE, pod_requests, qos_class
 
 logger = logging.getLogger(__name__)
@@ -67,10 +78,13 @@ class PodCgroups:
     signal to a process."""
 
     def __init__(self, settings: CgroupSettings, tree: CgroupTree | None = None,
-                 kill: Callable[[int, int], None] = os.kill, slices: Slices | None = None) -> None:
+                 kill: Callable[[int, int], None] = os.kill, slices: Slices | None = None,
+                 observe: Callable[[str, float], None] = lambda _operation, _seconds: None) -> None:
+        self._observe = observe
         self._settings, self._given_tree, self._kill, self._slices = settings, tree, kill, slices
         self._root = root_name(settings.root)
         self._pods: dict[PodUID, CgroupName] = {}
+        self._written: dict[PodUID, CgroupValues] = {}
         self._burstable: dict[PodUID, int] = {}
         self._shares_written = 0
         self._lock = asyncio.Lock()
@@ -133,16 +147,22 @@ class PodCgroups:
         return self._path(pod_name(self._root, pod)) if self._settings.per_qos else ""
 
     async def ensure(self, pod: Pod) -> None:
-        """Make the pod's cgroup unless it is there. Raises CgroupError."""
+        """Make the pod's cgroup unless it is there, and let it grow with what is allocated to the pod, for containers
+        that are yet to start: those that run are resized in their turn. Upstream leaves it as it was made, and a pod
+        that was resized before its container ran never starts on v1. Raises CgroupError."""
         if not self._settings.per_qos:
             return
         uid, name = pod_uid(pod), pod_name(self._root, pod)
-        settings = self._settings
+        settings, values = self._settings, self.values(pod)
         if self._pods.get(uid) != name or not await asyncio.to_thread(self._tree.exists, self._path(name)):
-            values = self.values(pod)
             none = dict.fromkeys(settings.hugepage_sizes, 0)
             await self._create(self._path(name), replace(values, hugepages=none | values.hugepages))
-            self._pods[uid] = name
+            self._pods[uid], self._written[uid] = name, values
+        else:
+            if uid not in self._written:  # the agent before us made it
+                self._written[uid] = await asyncio.to_thread(self._limits, self._path(name))
+            if (more := grown(self._written[uid], values)) != CgroupValues():
+                await self.apply(pod, more)
         if qos_class(pod) == BURSTABLE:
             self._burstable[uid] = milli(pod_requests(pod).get("cpu", Fraction(0)))
         await self._update_tiers()
@@ -155,7 +175,9 @@ class PodCgroups:
     async def apply(self, pod: Pod, values: CgroupValues) -> None:
         """Write these values, and no others, into the pod's cgroup: it is resized. Raises CgroupError."""
         if self._settings.per_qos:
+            uid = pod_uid(pod)
             await self._update(self._path(pod_name(self._root, pod)), values)
+            self._written[uid] = overlaid(self._written.get(uid, CgroupValues()), values)
 
     async def remove(self, uid: PodUID) -> None:
         """Kill what is left in the pod's cgroup and remove it. Idempotent. Raises CgroupError."""
@@ -164,6 +186,7 @@ class PodCgroups:
         for name in await asyncio.to_thread(self._names_of, uid):
             await self._remove(name)
         self._pods.pop(uid, None)
+        self._written.pop(uid, None)
         self._burstable.pop(uid, None)
         await self._update_tiers()
 
@@ -184,8 +207,19 @@ class PodCgroups:
                 logger.warning("cannot remove the cgroup of a pod that is gone: %s pod_uid=%s", error, uid)
         return removed
 
+    @contextmanager
+    def _timed(self, operation: str) -> Iterator[None]:
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self._observe(operation, time.monotonic() - begin)
+
     async def _remove(self, name: CgroupName) -> None:
-        path = self._path(name)
+        with self._timed("destroy"):
+            await self._remove_at(self._path(name))
+
+    async def _remove_at(self, path: str) -> None:
         for attempt in range(REMOVE_ATTEMPTS):
             try:
                 await asyncio.to_thread(self._kill_all, path)
@@ -198,18 +232,23 @@ class PodCgroups:
                     raise
                 await asyncio.sleep(REMOVE_WAIT_SECONDS)
 
+    def _limits(self, path: str) -> CgroupValues:
+        return limits_in_force(self._tree.directories(path))
+
     async def _create(self, path: str, values: CgroupValues) -> None:
         """systemd first: a cgroup that it finds in its way is not a slice of its own."""
-        if self._slices is not None:
-            values = whole_percent(values)
-            await self._slices.ensure(path, values)
-        await asyncio.to_thread(self._tree.create, path, values)
+        with self._timed("create"):
+            if self._slices is not None:
+                values = whole_percent(values)
+                await self._slices.ensure(path, values)
+            await asyncio.to_thread(self._tree.create, path, values)
 
     async def _update(self, path: str, values: CgroupValues) -> None:
-        if self._slices is not None:
-            values = whole_percent(values)
-            await self._slices.update(path, values)
-        await asyncio.to_thread(self._tree.update, path, values)
+        with self._timed("update"):
+            if self._slices is not None:
+                values = whole_percent(values)
+                await self._slices.update(path, values)
+            await asyncio.to_thread(self._tree.update, path, values)
 
     def _kill_all(self, path: str) -> None:
         for pid in self._tree.processes(path):

@@ -7,6 +7,7 @@ fill, empty and remove the directories. Everything blocks; failures are CgroupEr
 import contextlib
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -65,6 +66,22 @@ def writes_v2(values: CgroupValues) -> list[tuple[str, str]]:
     if values.pids is not None:
         writes.append(("pids.max", str(values.pids)))
     return writes + [(f"hugetlb.{hugepage_name(size)}.max", str(limit)) for size, limit in values.hugepages.items()]
+
+
+def limits_in_force(directories: Mapping[str, Path]) -> CgroupValues:
+    """Of a cgroup, by its directories: what bounds processor and memory. None where that cannot be read."""
+    def words(controller: str, file: str) -> list[str]:
+        try:
+            return (directories[controller] / file).read_text().split()
+        except (KeyError, OSError):
+            return []
+
+    if "" in directories:
+        cpu, memory = words("", "cpu.max"), words("", "memory.max")
+    else:
+        cpu, memory = words("cpu", "cpu.cfs_quota_us"), words("memory", "memory.limit_in_bytes")
+    quota = (-1 if cpu[0] == "max" else int(cpu[0])) if cpu else None
+    return CgroupValues(quota=quota, memory=int(memory[0]) if memory and memory[0] != "max" else None)
 
 
 def detect_tree(mount: Path = CGROUP_MOUNT) -> "CgroupV1 | CgroupV2":

@@ -68,6 +68,27 @@ class CgroupValues:
     hugepages: dict[int, int] = field(default_factory=dict)
 
 
+def grown(old: CgroupValues, new: CgroupValues) -> CgroupValues:
+    """What of `new` is more than `old`; of huge pages and process ids nothing ever is."""
+    quota = old.quota is not None and old.quota != -1 and new.quota is not None \
+        and (new.quota == -1 or new.quota > old.quota)
+    memory = bool(old.memory and new.memory and new.memory > old.memory)
+    return CgroupValues(
+        shares=new.shares if (new.shares or 0) > (old.shares or 0) else None,
+        quota=new.quota if quota else None, period=new.period if quota else None,
+        memory=new.memory if memory else None,
+    )
+
+
+def overlaid(old: CgroupValues, new: CgroupValues) -> CgroupValues:
+    """`old` after `new` has been written over it."""
+    def newest(name: str) -> int | None:
+        value: int | None = getattr(new, name)
+        return getattr(old, name) if value is None else value
+    written = {name: newest(name) for name in ("shares", "quota", "period", "memory", "pids")}
+    return CgroupValues(**written, hugepages=old.hugepages | new.hugepages)
+
+
 def limit_declared(pod: Pod, resource: str) -> bool:
     """Whether a limit of the pod as a whole is known: every container has one, or the pod itself."""
     if pod.spec.resources is not None and parse(pod.spec.resources.limits.get(resource, 0)):

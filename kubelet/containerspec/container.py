@@ -46,6 +46,8 @@ class ContainerInputs:
     image_user: ImageUser = field(default_factory=ImageUser)
     pod_ips: Sequence[str] = ()
     volumes: Mapping[str, MountedVolume] = field(default_factory=dict)
+    image_volumes: Mapping[str, cri.ImageSpec] = field(default_factory=dict)
+    """The images of those volumes that are images."""
     objects: ReferencedObjects | None = None
     services: ServiceEnvironment | None = None
     runtime_handler: str = ""
@@ -73,7 +75,7 @@ async def container_config(
     verify_non_root(pod, container, inputs.image_user)
     security = container_security(pod, container, inputs.image_user, context, inputs.target_id, inputs.users)
     files = ContainerFiles(pod, container, context, syscalls or LinuxSyscalls())
-    mounts = await asyncio.to_thread(files.make, planned, pod_ips, new_message_id())
+    mounts = await asyncio.to_thread(files.make, planned, pod_ips, new_message_id(), inputs.image_volumes)
     if inputs.users is not None:
         for mount in mounts:
             mount.uidMappings.extend(inputs.users.uids)

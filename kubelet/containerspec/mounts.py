@@ -100,6 +100,14 @@ def _recursive_read_only(mount: VolumeMount, supported: bool) -> bool:
     return supported
 
 
+def _image_mount(plan: PlannedMount, image: cri.ImageSpec) -> cri.Mount:
+    """The runtime finds the files, those of a subPath too."""
+    return cri.Mount(
+        container_path=plan.container_path, image=image, image_sub_path=plan.subpath, readonly=plan.read_only,
+        recursive_read_only=plan.recursive_read_only, propagation=plan.propagation,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerFiles:
     """Carries plans out for one container. Everything blocks: call it in a thread."""
@@ -109,9 +117,12 @@ class ContainerFiles:
     context: NodeContext
     syscalls: Syscalls
 
-    def make(self, planned: Sequence[PlannedMount], pod_ips: Sequence[str], message_id: str) -> list[cri.Mount]:
+    def make(
+        self, planned: Sequence[PlannedMount], pod_ips: Sequence[str], message_id: str,
+        images: Mapping[str, cri.ImageSpec] | None = None,
+    ) -> list[cri.Mount]:
         """The mounts of CreateContainer, and the container's log directory. `message_id` names the file of this
-        instance's termination message. Idempotent. Raises ContainerConfigError."""
+        instance's termination message, `images` are those of image volumes. Idempotent. Raises ContainerConfigError."""
         name = self.container.name
         log_dir = paths.pod_log_dir(self.context.pod_logs_dir, self.pod) / name
         try:
@@ -120,15 +131,21 @@ class ContainerFiles:
             raise ContainerConfigError(
                 f"create container log directory for container {name} failed: {error}") from None
         try:
-            return self._mounts(planned, pod_ips, message_id)
+            return self._mounts(planned, pod_ips, message_id, images or {})
         except OSError as error:
             raise ContainerConfigError(f"cannot prepare the files of container {name}: {error}") from None
         except SandboxConfigError as error:
             raise ContainerConfigError(error.message) from None
 
-    def _mounts(self, planned: Sequence[PlannedMount], pod_ips: Sequence[str], message_id: str) -> list[cri.Mount]:
+    def _mounts(
+        self, planned: Sequence[PlannedMount], pod_ips: Sequence[str], message_id: str,
+        images: Mapping[str, cri.ImageSpec],
+    ) -> list[cri.Mount]:
         relabel = self.context.selinux_enabled
-        mounts = [self._volume_mount(plan) for plan in planned]
+        mounts = [
+            _image_mount(plan, images[plan.volume.name]) if plan.volume.name in images else self._volume_mount(plan)
+            for plan in planned
+        ]
         own_hosts = any(plan.container_path == ETC_HOSTS for plan in planned)
         if not own_hosts and (pod_ips or self.pod.spec.host_network):
             hosts = self._write_hosts(pod_ips)

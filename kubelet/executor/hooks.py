@@ -8,7 +8,7 @@ minutes (a server that drains) is waited for. The API knows tcpSocket hooks as w
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -38,13 +38,16 @@ class HookRuntime(Protocol):
 
 async def run_hook(
     runtime: HookRuntime, recorder: EventRecorder, pod: Pod, container: AnyContainer, container_id: str,
-    handler: LifecycleHandler, pod_ip: str,
+    handler: LifecycleHandler, pod_ip: str, on_fallback: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run one handler to its end. No time limit of its own: the caller's deadline counts. Raises HookError."""
+    """Run one handler to its end. No time limit of its own: the caller's deadline counts. Raises HookError.
+
+    `on_fallback` hears of an HTTPS hook that was answered in plain HTTP and run so."""
     if handler.exec is not None:
         await _run_exec(runtime, pod, container, container_id, handler.exec.command)
     elif handler.http_get is not None:
-        await _run_http(recorder, pod, container, handler.http_get, pod_ip)
+        if await _run_http(recorder, pod, container, handler.http_get, pod_ip):
+            on_fallback()
     elif handler.sleep is not None:
         await asyncio.sleep(handler.sleep.seconds)
     else:
@@ -75,7 +78,8 @@ async def _run_exec(
 
 async def _run_http(
     recorder: EventRecorder, pod: Pod, container: AnyContainer, action: HTTPGetAction, pod_ip: str
-) -> None:
+) -> bool:
+    """Whether it was run over plain HTTP instead of HTTPS."""
     if not (action.host or pod_ip):
         raise HookError("the pod has no IP address to send the HTTP hook to")
     handler = HttpHandler(
@@ -87,8 +91,10 @@ async def _run_http(
             await send_get(handler, pod_ip, USER_AGENT)
         except PlainAnswerError:
             await _run_plain(recorder, pod, handler, pod_ip)
+            return True
     except HttpGetError as error:
         raise _http_failed(pod, container, action, error) from None
+    return False
 
 
 def _http_failed(pod: Pod, container: AnyContainer, action: HTTPGetAction, error: HttpGetError) -> HookError:

@@ -77,8 +77,11 @@ class StopOrder:
 class Killer:
     def __init__(
         self, runtime: RuntimeClient, recorder: EventRecorder, clock: Callable[[], float],
-        timeline: Timeline | None = None,
+        timeline: Timeline | None = None, on_fallback: Callable[[], None] = lambda: None,
+        on_sleep_cut: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_fallback`: as of `run_hook`; `on_sleep_cut` hears of preStop sleeps that the grace period ended."""
+        self._on_fallback, self._on_sleep_cut = on_fallback, on_sleep_cut
         self._runtime, self._recorder, self._clock = runtime, recorder, clock
         self._timeline = Timeline() if timeline is None else timeline
 
@@ -162,6 +165,8 @@ class Killer:
         container ends with the container, and may do so in the seconds that a stop always has."""
         await asyncio.wait([hook], timeout=max(0.0, deadline - self._clock()))
         if not hook.done():
+            if container.lifecycle and container.lifecycle.pre_stop and container.lifecycle.pre_stop.sleep:
+                self._on_sleep_cut()
             logger.warning(
                 "PreStop hook did not end within the grace period pod=%s container=%s", formatted(pod), container.name
             )
@@ -174,7 +179,8 @@ class Killer:
             return
         try:
             with self._timeline.span(pod_uid(pod), Stage.PRE_STOP, container.name):
-                await run_hook(self._runtime, self._recorder, pod, container, status.id, hook, pod_ip)
+                await run_hook(
+                    self._runtime, self._recorder, pod, container, status.id, hook, pod_ip, self._on_fallback)
         except HookError as error:
             logger.warning("PreStop hook failed pod=%s container=%s err=%s", formatted(pod), container.name, error)
             self._recorder.event(

@@ -144,8 +144,12 @@ class Starter:
         self, runtime: RuntimeClient, configs: ContainerConfigs, killer: Killer, recorder: EventRecorder,
         timeline: Timeline, pod_logs_dir: Path, legacy_logs_dir: Path,
         on_size: Callable[[Pod, ContainerToStart], None] = lambda _pod, _item: None,
+        on_start: Callable[[ContainerKind, str], None] = lambda _kind, _code: None,
+        on_fallback: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_size` hears of each container that is about to be created with the resources that it has in the spec."""
+        """`on_size` hears of each container that is about to be created with the resources that it has in the spec,
+        `on_start` of each that is to be started (""), and why it could not be; `on_fallback`: as of `run_hook`."""
+        self._on_start, self._on_fallback = on_start, on_fallback
         self._runtime, self._configs, self._killer = runtime, configs, killer
         self._recorder, self._timeline = recorder, timeline
         self._pod_logs_dir, self._legacy_logs_dir, self._on_size = pod_logs_dir, legacy_logs_dir, on_size
@@ -157,6 +161,17 @@ class Starter:
     ) -> ContainerID:
         """Start one container whose image is being made ready, and that perhaps has been created early. Raises
         StartError, SyncInterruptedError."""
+        self._on_start(item.kind, "")
+        try:
+            return await self._start_step_by_step(pod, item, sandbox, runtime, image, interrupt, early)
+        except StartError as error:
+            self._on_start(item.kind, error.reason)
+            raise
+
+    async def _start_step_by_step(
+        self, pod: Pod, item: ContainerToStart, sandbox: Sandbox, runtime: PodRuntimeStatus,
+        image: "asyncio.Task[ImageOutcome]", interrupt: Interrupt, early: "asyncio.Task[EarlyContainer | None] | None",
+    ) -> ContainerID:
         made: EarlyContainer | None = None
         try:
             pulled = await self._image(pod, item, image, interrupt)
@@ -288,7 +303,8 @@ class Starter:
         try:
             with self._timeline.span(pod_uid(pod), Stage.POST_START, item.container.name):
                 async with interrupt.scope():
-                    await run_hook(self._runtime, self._recorder, pod, item.container, container_id, hook, pod_ip)
+                    await run_hook(self._runtime, self._recorder, pod, item.container, container_id, hook, pod_ip,
+                                   self._on_fallback)
         except HookError as error:
             logger.warning(
                 "PostStart hook failed pod=%s container=%s err=%s", formatted(pod), item.container.name, error

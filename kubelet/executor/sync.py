@@ -94,6 +94,11 @@ class _Request:
     handler: str
 
 
+class SandboxObserver(Protocol):
+    def sandbox(self, handler: str, seconds: float, *, failed: bool) -> None:
+        """One was asked for."""
+
+
 class SandboxFailedError(Exception):
     """The pod has no sandbox to start containers in."""
 
@@ -108,6 +113,7 @@ class PodExecutor:
         crash_backoff: CrashBackoff, recorder: EventRecorder, timeline: Timeline,
         clock: Callable[[], float] = time.monotonic, resizer: Resizer | None = None,
         on_user_namespace: Callable[[bool], None] = lambda _failed: None,
+        observer: SandboxObserver | None = None,
     ) -> None:
         """Without a `resizer` containers keep the size with which they were started. `on_user_namespace(failed)`: a
         pod with a user namespace of its own is started, with or without success: for its two metrics."""
@@ -115,6 +121,7 @@ class PodExecutor:
         self._starter, self._killer, self._crash_backoff = starter, killer, crash_backoff
         self._recorder, self._timeline, self._resizer = recorder, timeline, resizer
         self._sandbox_backoff, self._on_user_namespace = SandboxBackoff(clock), on_user_namespace
+        self._clock, self._observer = clock, observer
 
     async def carry_out(
         self, pod: Pod, runtime: PodRuntimeStatus, actions: PodActions, interrupt: Interrupt
@@ -291,14 +298,18 @@ class PodExecutor:
         if not actions.create_sandbox:
             assert actions.sandbox_id is not None  # noqa: S101 - a plan without a new sandbox names the old one
             return Sandbox(actions.sandbox_id, request.config, runtime.ips, request.handler)
-        uid = pod_uid(pod)
+        uid, begin, failed = pod_uid(pod), self._clock(), True
         try:
             with self._timeline.span(uid, Stage.SANDBOX):
                 made = await self._runtime.run_pod_sandbox(
                     cri.RunPodSandboxRequest(config=request.config, runtime_handler=request.handler), on_created
                 )
+            failed = False
         except CriError as error:
             raise SandboxFailedError(self._sandbox_failed(pod, error.as_status)) from None
+        finally:
+            if self._observer is not None:
+                self._observer.sandbox(request.handler, self._clock() - begin, failed=failed)
         sandbox_id = SandboxID(made.id)
         ips = await self._addresses(pod, sandbox_id) if made.ips is None else made.ips
         self._timeline.mark(uid, Stage.NETWORK)

@@ -10,7 +10,7 @@ limit waits instead of failing.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,13 +41,15 @@ class ImageService(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PulledImage:
-    """An image on this node. `image_ref` is what containers are created from; `uid` and `username` who it runs as."""
+    """An image on this node. `image_ref` is what containers are created from; `uid` and `username` who it runs as.
+    `volumes`: by volume name, the images that the container mounts."""
 
     image_ref: str
     image_id: str
     uid: int | None = None
     username: str = ""
     size_bytes: int = 0
+    volumes: Mapping[str, cri.ImageSpec] = field(default_factory=dict)
 
 
 class CredentialLookup(Protocol):
@@ -67,7 +69,8 @@ class ImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """One container's wish. `policy` "" is decided by the tag; `pull_secrets` are the pod's, those that exist."""
+    """One container's wish, or with `container` "" that of a volume. `policy` "" is decided by the tag; `pull_secrets`
+    are the pod's, those that exist."""
 
     pod: Pod
     kind: ContainerKind
@@ -80,7 +83,7 @@ class ImageRequest:
 
     @property
     def reference(self) -> ObjectReference:
-        return pod_reference(self.pod, container_field_path(self.kind, self.container))
+        return pod_reference(self.pod, container_field_path(self.kind, self.container) if self.container else "")
 
     @property
     def backoff_key(self) -> str:
@@ -110,8 +113,10 @@ class ImageManager:
                  burst: int = 10, parallel: int | None = 1, clock: Callable[[], float] = time.monotonic,
                  node_credentials: Callable[[Path], dict[str, Credential]] = read_node_config,
                  on_pulled: Callable[[str], None] = lambda _image_id: None,
+                 on_pull: Callable[[int, float], None] = lambda _size, _seconds: None,
                  providers: CredentialLookup | None = None) -> None:
-        """`on_pulled(image id)` may block: it is called in a thread."""
+        """`on_pulled(image id)` may block: it is called in a thread. `on_pull(bytes, seconds)` counts."""
+        self._on_pull = on_pull
         self._providers = providers
         self._on_pulled = on_pulled
         self._images, self._recorder, self._clock = images, recorder, clock
@@ -187,6 +192,7 @@ class ImageManager:
         if image is None:
             raise self._failed(request, "the runtime reported success, but does not have the image")
         self._backoff.reset(key)
+        self._on_pull(image.size_bytes, pulled.seconds)
         await asyncio.to_thread(self._on_pulled, image.image_id)
         self._event(
             request, "Normal", "Pulled",

@@ -11,6 +11,7 @@ can tell (numbers of pods and containers) is asked for at the scrape, through `s
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,6 +169,10 @@ class KubeletMetrics:
             kind, _, container, name, namespace, _ = labels
             with contextlib.suppress(KeyError):
                 self.prober_probe_duration_seconds.remove(kind, container, name, namespace)
+
+    def node_ready(self) -> None:
+        """The node is ready for the first time since this agent began."""
+        self.node_startup_duration_seconds.set(time.time() - psutil.boot_time())
 
     def shutdown_recorded(self, start: float, end: float) -> None:
         """Unix seconds, 0: not yet."""

@@ -5,7 +5,7 @@ ending (kubelet_evictions) and no such series, so families are written here, and
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -23,8 +23,13 @@ class PlainCounter(Collector):
     ) -> None:
         self._name, self._documentation, self._labels = name, documentation, tuple(labels)
         self._values: dict[tuple[str, ...], float] = {} if labels else {(): 0.0}
+        self._total: Callable[[], float] | None = None
         if registry is not None:
             registry.register(self)
+
+    def follow(self, total: Callable[[], float]) -> None:
+        """Somebody else counts: `total` is asked at each scrape. Without labels only."""
+        self._total = total
 
     def inc(self, amount: float = 1.0, **labels: str) -> None:
         """Raises KeyError for a missing label."""
@@ -33,6 +38,8 @@ class PlainCounter(Collector):
 
     def collect(self) -> Iterator[Metric]:
         metric = Metric(self._name, self._documentation, "counter")
+        if self._total is not None:
+            self._values[()] = self._total()
         for key, value in self._values.items():
             metric.add_sample(self._name, dict(zip(self._labels, key, strict=True)), value)
         yield metric

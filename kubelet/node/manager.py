@@ -100,7 +100,11 @@ class NodeManager:
         jitter: Callable[[], float] = random.random,
         read_facts: Callable[[Path], MachineFacts] = read_machine,
         read_network_facts: Callable[[str], NetworkFacts] = read_network,
+        on_registered: Callable[[float], None] = lambda _seconds: None,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_registered` hears how long the registration took, `on_ready` of the first time that the node is ready."""
+        self._on_registered, self._on_ready = on_registered, on_ready
         self._settings, self._health, self._recorder, self._client = settings, health, recorder, client
         self._image_lister, self._around = images, surroundings or NodeSurroundings()
         self._clock, self._jitter, self._read_facts, self._read_network = clock, jitter, read_facts, read_network_facts
@@ -249,7 +253,7 @@ class NodeManager:
 
     async def register(self) -> None:
         """Make the API server have the node; tries until it does. Standalone: make the node."""
-        delay, failures = FIRST_REGISTRATION_RETRY_SECONDS, 0
+        delay, failures, begin = FIRST_REGISTRATION_RETRY_SECONDS, 0, self._clock()
         while True:
             try:
                 self._adopt(await self._registered())
@@ -262,6 +266,7 @@ class NodeManager:
                 delay = min(delay * 2, LAST_REGISTRATION_RETRY_SECONDS)
             else:
                 logger.info("Node is registered node=%s uid=%s", self._settings.node_name, self.node_uid())
+                self._on_registered(max(0.0, self._clock() - begin))
                 self.registered.set()
                 return
 
@@ -334,7 +339,9 @@ class NodeManager:
         if is_ready(old.status.conditions) and not is_ready(new.status.conditions) and self._starting:
             logger.debug("Node is not called NotReady while the agent starts errors=%s", self._health.errors())
             return
-        self._been_ready = self._been_ready or is_ready(new.status.conditions)
+        if not self._been_ready and is_ready(new.status.conditions):
+            self._been_ready = True
+            self._on_ready()
         changed = old.metadata != new.metadata or not same_but_for_heartbeat(old.status, new.status)
         if not changed and not self._report_due(now):
             return

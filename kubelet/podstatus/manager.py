@@ -16,14 +16,14 @@ may have been set back to a time before our write.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from kubelet.api.meta import PodUID, format_time, formatted, is_of_version, is_static, pod_uid
+from kubelet.api.meta import ContainerKind, PodUID, format_time, formatted, is_of_version, is_static, pod_uid
 from kubelet.api.types import Pod, PodStatus
 from kubelet.apiclient import ApiError, ConflictError, InvalidError, NotFoundError, paths
 from kubelet.podstatus import conditions
@@ -77,6 +77,8 @@ class _Entry:
     status: PodStatus
     version: int = 1
     sent: int = 0
+    set_at: float = 0.0
+    """When `version` was set, Unix time."""
     finished: bool = False
     api: Pod | None = None
     api_at: float = 0.0
@@ -109,8 +111,12 @@ class StatusManager:
         acknowledged: Callable[[PodUID, float], None] = lambda _uid, _at: None,
         changed: Callable[[Pod, PodStatus], None] = lambda _pod, _status: None,
         clock: Callable[[], float] = time.time, writers: int = WRITERS,
+        on_synced: Callable[[float], None] = lambda _seconds: None,
+        on_terminated: Callable[[ContainerKind, int, str], None] = lambda _kind, _exit_code, _reason: None,
     ) -> None:
-        """`acknowledged` hears of each version that the API server has taken, `changed` of each new one."""
+        """`acknowledged` hears of each version that the API server has taken, `changed` of each new one, `on_synced` of
+        how long after it was set the newest one was taken, `on_terminated` of each container that has ended."""
+        self._on_synced, self._on_terminated = on_synced, on_terminated
         self._client, self._pods = client, pods
         self._could_run, self._acknowledged, self._changed = could_have_running_containers, acknowledged, changed
         self._clock, self._writers = clock, writers
@@ -218,6 +224,9 @@ class StatusManager:
                 return False
             entry.status = status
             entry.version += 1
+        entry.set_at = now
+        for kind, exit_code, reason in newly_terminated(old, status):
+            self._on_terminated(kind, exit_code, reason)
         self._enqueue(uid, entry, _priority(entry, old))
         self._changed(pod, status)
         return True
@@ -331,6 +340,8 @@ class StatusManager:
         if version > entry.sent:
             entry.sent = version
             self._acknowledged(uid, self._clock())
+            if version == entry.version:
+                self._on_synced(max(0.0, self._clock() - entry.set_at))
         if entry.version > version:
             self._enqueue(uid, entry, Priority.READINESS)
         elif self._deletable(entry):
@@ -430,3 +441,16 @@ def _is_newer(pod: Pod, than: Pod) -> bool:
     """By resource version, which is a number that grows (KEP-5504); if one is not, what was answered to us stands."""
     one, other = pod.metadata.resource_version, than.metadata.resource_version
     return one.isdigit() and other.isdigit() and int(one) > int(other)
+
+
+def newly_terminated(old: PodStatus, new: PodStatus) -> Iterator[tuple[ContainerKind, int, str]]:
+    """Containers that have ended since the status before: kind, exit code and reason of each."""
+    for kind, before, after in (
+        (ContainerKind.INIT, old.init_container_statuses, new.init_container_statuses),
+        (ContainerKind.REGULAR, old.container_statuses, new.container_statuses),
+        (ContainerKind.EPHEMERAL, old.ephemeral_container_statuses, new.ephemeral_container_statuses),
+    ):
+        ended = {status.name for status in before if status.state and status.state.terminated}
+        for status in after:
+            if status.name not in ended and status.state and (end := status.state.terminated):
+                yield kind, end.exit_code, end.reason

@@ -68,6 +68,21 @@ class PodSyncer(Protocol):
         """Give back volumes, cgroups and the API object."""
 
 
+class WorkerObserver(Protocol):
+    """Who counts (kubelet.metrics.observers.WorkerMetrics)."""
+
+    def created(self, pod: Pod) -> None: ...
+
+    def started(self, seconds: float) -> None:
+        """A worker has begun, so long after its pod was first seen."""
+
+    def synced(self, kind: str, seconds: float) -> None: ...
+
+    def restarted(self, *, static: bool) -> None: ...
+
+    def orphan(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Worker:
     """The mutable side of one pod's work; read by explain, written by PodWorkers alone."""
@@ -97,9 +112,11 @@ class PodWorkers:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         on_finished: Callable[[PodUID], None] = lambda _: None,
+        observer: WorkerObserver | None = None,
     ) -> None:
         self._syncer, self._sync_frequency, self._nothing_runs = syncer, sync_frequency, nothing_runs
         self._clock, self._jitter, self._on_finished = clock, jitter, on_finished
+        self._observer = observer
         self._workers: dict[PodUID, Worker] = {}
         self._starting_static: dict[str, list[PodUID]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -116,6 +133,7 @@ class PodWorkers:
         transition = observe(worker.work if worker else None, update, self._nothing_runs(uid) if not worker else False)
         if worker is None:
             worker = self._workers[uid] = Worker(transition.work, phase_since=self._clock())
+            self._observe_new(update)
             if is_static(update.pod):
                 self._starting_static.setdefault(full_name(update.pod), []).append(uid)
             if self._group is None:
@@ -128,6 +146,14 @@ class PodWorkers:
         if transition.wake:
             worker.pending = update.kind
             worker.news.set()
+
+    def _observe_new(self, update: PodUpdate) -> None:
+        if self._observer is None:
+            return
+        if update.runtime_only:
+            self._observer.orphan()
+        else:
+            self._observer.created(update.pod)
 
     async def kill_and_wait(self, update: PodUpdate, timeout: float) -> bool:
         """Kill a pod (eviction, preemption) and wait until nothing of it runs; False when that took too long."""
@@ -199,6 +225,8 @@ class PodWorkers:
                 continue
             if worker.work.restart_requested:
                 restart.append(worker.work.pod)
+                if self._observer is not None:
+                    self._observer.restarted(static=is_static(worker.work.pod))
             if worker.work.restart_requested or uid not in wanted:
                 del self._workers[uid]
         return restart
@@ -212,6 +240,8 @@ class PodWorkers:
                 continue
             kind, worker.pending = worker.pending or UpdateKind.SYNC, None
             worker.due_at = None
+            if not worker.work.started and self._observer is not None:
+                self._observer.started(self._clock() - worker.phase_since)
             worker.work = replace(worker.work, started=True)
             await self._sync(worker, kind)
         self._leave_static_queue(uid, worker.work)
@@ -231,7 +261,7 @@ class PodWorkers:
         """One step of the current phase, and what follows from how it ended."""
         work = worker.work
         worker.interrupt = interrupt = Interrupt()
-        worker.syncing_since = self._clock()
+        worker.syncing_since = begin = self._clock()
         try:
             synced = await self._step(work, kind, interrupt)
         except SyncInterruptedError:
@@ -248,6 +278,8 @@ class PodWorkers:
         finally:
             worker.interrupt = None
             worker.syncing_since = None
+            if self._observer is not None:
+                self._observer.synced(kind.value, self._clock() - begin)
 
     async def _step(self, work: PodWork, kind: UpdateKind, interrupt: Interrupt) -> Synced:
         match work.phase:

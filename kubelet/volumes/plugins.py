@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 EMPTY_DIR: Final = "kubernetes.io/empty-dir"
 HOST_PATH: Final = "kubernetes.io/host-path"
+IMAGE: Final = "kubernetes.io/image"
 CONFIG_MAP: Final = "kubernetes.io/configmap"
 SECRET: Final = "kubernetes.io/secret"  # noqa: S105 - a plugin's name
 DOWNWARD_API: Final = "kubernetes.io/downward-api"

@@ -43,6 +43,8 @@ class VolumeSetup:
         if volume.host_path is not None:
             await self._run(plugins.check_host_path, volume.host_path)
             return MountedVolume(volume.name, plugins.HOST_PATH, Path(volume.host_path.path))
+        if volume.image is not None:  # the runtime mounts it; its image is pulled with the containers'
+            return MountedVolume(volume.name, plugins.IMAGE, Path(), read_only=True)
         if volume.empty_dir is not None:
             return await self._empty_dir(pod, volume, volume.empty_dir)
         plugin = content_plugin(volume)
@@ -89,7 +91,7 @@ def content_plugin(volume: Volume) -> str:
 
 def volume_plugin(volume: Volume) -> str:
     """The plugin of a volume, "" for types that are not supported."""
-    own = ((plugins.EMPTY_DIR, volume.empty_dir), (plugins.HOST_PATH, volume.host_path))
+    own = ((plugins.EMPTY_DIR, volume.empty_dir), (plugins.HOST_PATH, volume.host_path), (plugins.IMAGE, volume.image))
     return content_plugin(volume) or next((plugin for plugin, source in own if source is not None), "")
 
 

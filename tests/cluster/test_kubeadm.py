@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import yaml
+from cryptography import x509
 
-from conformance.apiclient import ApiClient
-from conformance.kubeadm.cluster import KubeadmCluster
+from conformance.apiclient import ApiClient, ApiError
+from conformance.builds import KUBERNETES_VERSION
+from conformance.control_plane import API_PORT
+from conformance.kubeadm.cluster import IGNORE, KUBELET_PATCH, KubeadmCluster
 from conformance.kubeadm.machine import PACKAGED_UNITS, Machine
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -18,6 +23,8 @@ KUBELET_WORDS = [
     "--config=/var/lib/kubelet/config.yaml",
 ]
 WORKER = "worker-of-kubeadm"
+API_CERTIFICATE = "/etc/kubernetes/pki/apiserver.crt"
+NEXT_VERSION = "v1.36.4"
 WEB = "localhost/podwright/web:1"
 
 
@@ -33,6 +40,8 @@ async def test_kubeadm_makes_upgrades_and_resets_a_cluster() -> None:
         async with cluster.client() as client:
             await pods_reach_each_other(cluster, client, first, second)
             await upgraded(cluster, client, first, second)
+            await a_manifest_goes_and_comes_back(client, first)
+        await power_lost(cluster, first)
         for machine in (second, first):
             await reset(cluster, machine)
 
@@ -48,14 +57,16 @@ async def initialised(cluster: KubeadmCluster, first: Machine) -> None:
         for name in CONTROL_PLANE:
             await until(lambda name=name: pod_ready(client, "kube-system", f"{name}-{first.node_name}"))
         node = await client.get(f"/api/v1/nodes/{first.node_name}")
+    assert node["status"]["allocatable"]["pods"] == str(KUBELET_PATCH["maxPods"])  # by --patches
     assert node["metadata"]["labels"]["podwright.invalid/made-by"] == "kubeadm"
     assert "node-role.kubernetes.io/control-plane" in node["metadata"]["labels"]
     assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("docker://")
     # kubeadm has pointed the kubelet at the certificate that it rotates from now on.
     user = yaml.safe_load(first.node.path("/etc/kubernetes/kubelet.conf").read_text())["users"][0]["user"]
-    assert user == dict.fromkeys(
-        ("client-certificate", "client-key"), "/var/lib/kubelet/pki/kubelet-client-current.pem"
-    )
+    current = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+    assert user == dict.fromkeys(("client-certificate", "client-key"), current)
+    subject = (await certificate(first, current)).subject.rfc4514_string()
+    assert set(subject.split(",")) == {f"CN=system:node:{first.node_name}", "O=system:nodes"}
 
 
 async def joined(cluster: KubeadmCluster, second: Machine) -> None:
@@ -96,7 +107,8 @@ async def pods_reach_each_other(
 
 
 async def upgraded(cluster: KubeadmCluster, client: ApiClient, first: Machine, second: Machine) -> None:
-    """`kubeadm upgrade node` on the worker; a change of the control plane replaces its static pod and no other."""
+    """`kubeadm upgrade` on both: a change of the control plane replaces its static pod and no other, the kubelet's
+    configuration keeps its patches, the certificates on disk are new."""
     before = await container_ids(client, first)
     done = await cluster.upgrade_node(second)
     assert "The kubelet configuration for this node was successfully upgraded!" in done.stdout
@@ -108,10 +120,59 @@ async def upgraded(cluster: KubeadmCluster, client: ApiClient, first: Machine, s
         "-n", "kube-system", "patch", "configmap", "kubeadm-config", "--type=merge",
         "-p", json.dumps({"data": {"ClusterConfiguration": json.dumps(settings)}}),
     )  # fmt: skip
+    plan = (await first.run("kubeadm", "upgrade", "plan", NEXT_VERSION, IGNORE)).stdout
+    assert ["kubelet", WORKER, KUBERNETES_VERSION, NEXT_VERSION] in [line.split() for line in plan.splitlines()]
+    changes = (await first.run("kubeadm", "upgrade", "diff", KUBERNETES_VERSION)).stdout
+    assert [line for line in changes.splitlines() if line.startswith(("+ ", "- "))] == ["+    - --v=1"]
+
+    serial = (await certificate(first, API_CERTIFICATE)).serial_number
+    done = await cluster.upgrade_apply()
+    assert f'SUCCESS! A control plane node of your cluster was upgraded to "{KUBERNETES_VERSION}"' in done.stdout
     await first.run("kubeadm", "certs", "renew", "all")
-    await cluster.upgrade_node(first)
+    assert (await certificate(first, API_CERTIFICATE)).serial_number != serial
     after = await container_ids(client, first)
     assert {name for name in before if before[name] != after[name]} == {f"kube-scheduler-{first.node_name}"}
+    assert yaml.safe_load(first.node.path("/var/lib/kubelet/config.yaml").read_text())["maxPods"] == 77
+
+
+async def a_manifest_goes_and_comes_back(client: ApiClient, first: Machine) -> None:
+    """The documented way to let a static pod read renewed certificates: unchanged, and yet started anew."""
+    name = f"kube-controller-manager-{first.node_name}"
+    before = (await container_ids(client, first))[name]
+    manifest = first.node.path("/etc/kubernetes/manifests/kube-controller-manager.yaml")
+    aside = manifest.rename(first.node.path("/etc/kubernetes/kube-controller-manager.yaml"))
+
+    async def gone() -> bool:
+        pods = (await client.get("/api/v1/namespaces/kube-system/pods"))["items"]
+        return name not in {pod["metadata"]["name"] for pod in pods}
+
+    await until(gone)
+    aside.rename(manifest)
+    await until(lambda: pod_ready(client, "kube-system", name))
+    assert (await container_ids(client, first))[name] != before
+
+
+async def power_lost(cluster: KubeadmCluster, first: Machine) -> None:
+    """A machine that loses power comes back by itself, its API server with the renewed certificate."""
+    async with cluster.client() as client:
+        before = await container_ids(client, first)
+    await first.lose_power()
+    await first.boot()
+    async with cluster.client() as client:
+
+        async def back() -> bool:
+            try:
+                after = await container_ids(client, first)
+                ready = [await pod_ready(client, "kube-system", name) for name in before]
+            except (OSError, aiohttp.ClientError, ApiError):
+                return False
+            return all(ready) and not set(before.values()) & set(after.values())
+
+        await until(back)
+    _, host_link = first.node.host_link_addresses
+    served = await asyncio.to_thread(ssl.get_server_certificate, (host_link, API_PORT))
+    on_disk = (await certificate(first, API_CERTIFICATE)).serial_number
+    assert x509.load_pem_x509_certificate(served.encode()).serial_number == on_disk
 
 
 async def reset(cluster: KubeadmCluster, machine: Machine) -> None:
@@ -123,6 +184,10 @@ async def reset(cluster: KubeadmCluster, machine: Machine) -> None:
     assert list(machine.node.path("/var/lib/kubelet").iterdir()) == []
     assert not [p for p in machine.node.path("/etc/kubernetes").rglob("*") if p.is_file()]
     assert (await machine.run("systemctl", "is-active", "kubelet", check=False)).stdout == "inactive\n"
+    links = json.loads((await machine.run("ip", "-json", "link", "show", "type", "veth")).stdout)
+    assert not [link for link in links if link.get("master") == "cni0"]
+    leases = machine.node.path("/var/lib/cni/networks/podwright")
+    assert not [path.name for path in leases.glob("*.*.*.*")]
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------
@@ -133,6 +198,11 @@ async def kubelet_words(machine: Machine) -> list[str]:
     pid = (await machine.run("pgrep", "-f", "-o", "python.* -m kubelet")).stdout.strip()
     words = (await machine.run("cat", f"/proc/{pid}/cmdline")).stdout.rstrip("\0").split("\0")
     return words[words.index("kubelet") + 1 :]
+
+
+async def certificate(machine: Machine, path: str) -> x509.Certificate:
+    """Read inside the machine, whose links are its own."""
+    return x509.load_pem_x509_certificate((await machine.run("cat", path)).stdout.encode())
 
 
 async def pod_ready(client: ApiClient, namespace: str, name: str) -> bool:

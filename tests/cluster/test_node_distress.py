@@ -72,6 +72,7 @@ async def test_what_is_reserved_is_kept_from_all_pods_together(kube: Kube) -> No
     shares = (int(capacity["cpu"]) * 1000 - 100) * 1024 // 1000
     for file, expected in (("memory/kubepods/memory.limit_in_bytes", memory), ("cpu/kubepods/cpu.shares", shares)):
         assert int((await cluster.node.run(["cat", f"/sys/fs/cgroup/{file}"])).stdout) == expected
+    assert (await cluster.node.run(["cat", "/proc/sys/vm/overcommit_memory"])).stdout == "1\n"
     event = await Kube(cluster, kube.client, "default").until_event(cluster.name, "NodeAllocatableEnforced")
     assert (event.kind, event.message) == ("Normal", "Updated Node Allocatable limit across pods")
 

@@ -62,6 +62,12 @@ async def test_a_critical_pod_takes_the_place_of_a_lesser_one(kube: Kube) -> Non
     await kube.apply(bound(kube, pod("plain", shell("main", WAIT, **asking(200)))))
     rejected = await kube.until_pod("plain", lambda p: phase(p) == "Failed")
     assert rejected["status"]["reason"] == "OutOfcpu"
+    await kube.apply(bound(kube, pod("giant", shell("main", WAIT, **asking(10**7)), priorityClassName=CRITICAL)))
+    rejected = await kube.until_pod("giant", lambda p: phase(p) == "Failed")
+    assert rejected["status"]["reason"] == "UnexpectedAdmissionError"
+    text = "error finding a set of pods to preempt: no set of running pods found to reclaim resources: [(res: cpu, q: "
+    assert text in rejected["status"]["message"]
+    assert is_ready(await kube.get("pods/victim")), "who cannot be helped costs nobody anything"
     await kube.apply(bound(kube, pod("critical", shell("main", WAIT, **asking(200)), priorityClassName=CRITICAL)))
     await _until_explained(kube, "critical", f"the pod waits for room on the node: {kube.namespace}/victim ends for it")
     ended = await kube.until_pod("victim", lambda p: phase(p) == "Failed")

@@ -276,3 +276,21 @@ async def test_secrets_stay_out_of_the_logs(server: FakeApiServer, caplog: pytes
         with pytest.raises(NotFoundError):
             await client.get(POD, Pod)
     assert "s3cret" not in caplog.text + repr(access)
+
+
+async def test_each_request_is_told_with_its_status_or_that_there_was_none(server: FakeApiServer) -> None:
+    told: list[tuple[str, str, str]] = []
+    async with ApiClient(ClusterAccess("t", server.url)) as client:
+        client.on_request = lambda method, host, code, _: told.append((method, host, code))
+        await server.put("a")
+        async with client.limited(qps=0, burst=0) as other:
+            await other.get(POD, Pod)
+        server.answers.append(lambda _: web.Response(status=500, body=b"{}"))
+        with pytest.raises(ServerError):
+            await client.get(POD, Pod)
+    async with ApiClient(ClusterAccess("t", "http://127.0.0.1:1")) as client:
+        client.on_request = lambda method, host, code, _: told.append((method, host, code))
+        with pytest.raises(UnreachableError):
+            await client.get(POD, Pod)
+    host = server.url.removeprefix("http://")
+    assert told == [("GET", host, "200"), ("GET", host, "500"), ("GET", "127.0.0.1:1", "<error>")]

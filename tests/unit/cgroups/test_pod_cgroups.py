@@ -27,8 +27,8 @@ from kubelet.cgroups import (
     detect_tree,
 )
 from kubelet.cgroups.names import from_path, pod_name, root_name, to_path, uid_of
-from kubelet.cgroups.trees import writes_v1, writes_v2
-from kubelet.cgroups.values import hugepage_name, hugepage_size, pod_values
+from kubelet.cgroups.trees import limits_in_force, writes_v1, writes_v2
+from kubelet.cgroups.values import grown, hugepage_name, hugepage_size, overlaid, pod_values
 
 
 def make_pod(*resources: dict[str, Any], uid: str = "1-2", **spec: Any) -> Pod:
@@ -173,6 +173,11 @@ class Tree:
         self.cgroups: dict[str, CgroupValues] = {}
         self.pids: dict[str, set[int]] = {}
         self.stubborn: dict[str, int] = {}
+        self.at = Path("/nowhere")
+        """Where the files of all cgroups are."""
+
+    def directories(self, _: str) -> dict[str, Path]:
+        return {"": self.at}
 
     def exists(self, path: str) -> bool:
         return path in self.cgroups
@@ -224,6 +229,63 @@ async def test_the_tree_and_a_pods_life() -> None:
         await cgroups.remove(PodUID("a"))
     assert "/kubepods/burstable/poda" not in tree.cgroups
     assert tree.cgroups["/kubepods/burstable"] == CgroupValues(shares=1024)
+
+
+@pytest.mark.parametrize(("old", "new", "more"), [
+    (CgroupValues(quota=1000, memory=5), CgroupValues(quota=2000, period=9, memory=6),
+     CgroupValues(quota=2000, period=9, memory=6)),
+    (CgroupValues(quota=2000, memory=6), CgroupValues(quota=1000, period=9, memory=5), CgroupValues()),
+    (CgroupValues(quota=2000, memory=6), CgroupValues(quota=-1, period=9), CgroupValues(quota=-1, period=9)),
+    (CgroupValues(quota=-1), CgroupValues(quota=1000, period=9, memory=5), CgroupValues()),
+    (CgroupValues(), CgroupValues(quota=1000, period=9, memory=5), CgroupValues()),
+    (CgroupValues(shares=2), CgroupValues(shares=3), CgroupValues(shares=3)),
+    (CgroupValues(shares=3), CgroupValues(shares=2), CgroupValues()),
+])
+def test_what_has_grown(old: CgroupValues, new: CgroupValues, more: CgroupValues) -> None:
+    assert grown(old, new) == more
+    assert grown(overlaid(old, more), new) == CgroupValues()
+
+
+@pytest.mark.parametrize(("files", "limits"), [
+    ({"cpu.max": "50000 100000", "memory.max": "4096"}, CgroupValues(quota=50000, memory=4096)),
+    ({"cpu.max": "max 100000", "memory.max": "max"}, CgroupValues(quota=-1)),
+    ({}, CgroupValues()),
+])
+def test_the_limits_in_force(tmp_path: Path, files: dict[str, str], limits: CgroupValues) -> None:
+    for file, text in files.items():
+        (tmp_path / file).write_text(f"{text}\n")
+    assert limits_in_force({"": tmp_path}) == limits
+
+
+def test_the_limits_in_force_on_v1(tmp_path: Path) -> None:
+    (tmp_path / "cpu.cfs_quota_us").write_text("-1\n")
+    (tmp_path / "memory.limit_in_bytes").write_text("4096\n")
+    assert limits_in_force({"cpu": tmp_path, "memory": tmp_path}) == CgroupValues(quota=-1, memory=4096)
+    assert limits_in_force({"pids": tmp_path}) == CgroupValues()
+
+
+@pytest.mark.parametrize("is_new_agent", [False, True])
+async def test_a_pod_that_was_resized_before_its_containers_ran_has_room_for_them(
+    tmp_path: Path, is_new_agent: bool
+) -> None:
+    tree = Tree()
+    tree.at = tmp_path
+    cgroups = PodCgroups(CgroupSettings(), tree)
+    await cgroups.start()
+    await cgroups.ensure(make_pod({"limits": {"cpu": "100m", "memory": "1Mi"}}, uid="a"))
+    path = cgroups.parent(make_pod({"limits": {"cpu": "100m", "memory": "1Mi"}}, uid="a"))
+    (tmp_path / "cpu.max").write_text("10000 100000")
+    (tmp_path / "memory.max").write_text(str(1 << 20))
+    if is_new_agent:
+        cgroups = PodCgroups(CgroupSettings(), tree)
+        await cgroups.start()
+    await cgroups.ensure(make_pod({"limits": {"cpu": "50m", "memory": "2Mi"}}, uid="a"))
+    assert (tree.cgroups[path].quota, tree.cgroups[path].memory) == (None, 2 << 20)  # cpu waits for who runs
+    await cgroups.ensure(make_pod({"limits": {"cpu": "200m", "memory": "1Mi"}}, uid="a"))
+    assert (tree.cgroups[path].quota, tree.cgroups[path].period, tree.cgroups[path].memory) == (20000, 100000, None)
+    tree.cgroups[path] = CgroupValues()
+    await cgroups.ensure(make_pod({"limits": {"cpu": "200m", "memory": "1Mi"}}, uid="a"))
+    assert tree.cgroups[path] == CgroupValues()  # nothing new, nothing written
 
 
 @pytest.mark.looptime

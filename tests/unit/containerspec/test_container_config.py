@@ -376,6 +376,7 @@ async def config_of(
     syscalls: RecordingSyscalls | None = None,
     handler: str = "",
     stop_signals: bool = True,
+    image_volumes: dict[str, cri.ImageSpec] | None = None,
     **spec: Any,
 ) -> cri.ContainerConfig:
     pod = make_pod([{"name": "c", "image": "web:1", **container}], **spec)
@@ -384,7 +385,8 @@ async def config_of(
         pod,
         pod.spec.containers[0],
         ContainerInputs(
-            restart_count=1, image_ref="sha256:1", pod_ips=["10.2.0.9"], volumes=volumes or {}, runtime_handler=handler
+            restart_count=1, image_ref="sha256:1", pod_ips=["10.2.0.9"], volumes=volumes or {}, runtime_handler=handler,
+            image_volumes=image_volumes or {},
         ),
         context,
         syscalls=syscalls or RecordingSyscalls(),
@@ -521,6 +523,20 @@ async def test_bad_mounts(tmp_path: Path, mount: dict[str, Any], message: str) -
             volumes={"data": MountedVolume("data", "kubernetes.io/empty-dir", data)},
         )
     assert caught.value.message == message
+
+
+async def test_an_image_is_mounted_by_the_runtime(tmp_path: Path) -> None:
+    mounts = [{"name": "tools", "mountPath": "/t"}, {"name": "tools", "mountPath": "/s", "subPath": "bin/deep"}]
+    image = cri.ImageSpec(image="sha256:0", user_specified_image="tools:1")
+    result = await config_of(
+        tmp_path, {"volumeMounts": mounts},
+        volumes={"tools": MountedVolume("tools", "kubernetes.io/image", Path(), read_only=True)},
+        image_volumes={"tools": image},
+    )  # fmt: skip
+    assert list(result.mounts[:2]) == [
+        cri.Mount(container_path="/t", image=image, readonly=True),
+        cri.Mount(container_path="/s", image=image, readonly=True, image_sub_path="bin/deep"),
+    ]
 
 
 async def test_an_absolute_link_inside_the_volume_is_followed(tmp_path: Path) -> None:

@@ -4,17 +4,25 @@ from pathlib import Path
 
 import pytest
 
+from cri.v1 import api_pb2 as cri
+from kubelet.api.meta import ContainerKind
 from kubelet.api.types import (
+    Container,
+    ImageVolumeSource,
     NodeRuntimeHandler,
     NodeRuntimeHandlerFeatures,
     ObjectMeta,
     ObjectReference,
     Pod,
     PodSpec,
+    Volume,
+    VolumeMount,
 )
 from kubelet.containerspec import NodeContext
 from kubelet.containerspec.errors import SandboxConfigError
 from kubelet.events import LogEventRecorder
+from kubelet.executor.start import ContainerToStart
+from kubelet.images import ImageError, PulledImage
 from kubelet.objects import RuntimeClasses
 from kubelet.podconfigs import PodConfigs
 from kubelet.timeline import Timeline
@@ -23,16 +31,30 @@ from kubelet.userns import IdRange, UserNamespaces
 IDS = 65536
 
 
+class Images:
+    """An image manager that has every image but those that are missing."""
+
+    def __init__(self):
+        self.asked, self.missing = [], ()
+
+    async def ensure(self, request):
+        self.asked.append((request.reference.field_path, request.image, request.policy))
+        if request.image in self.missing:
+            raise ImageError("ErrImagePull", f"no {request.image}")
+        return PulledImage(f"sha256:{request.image}", f"sha256:{request.image}", 7)
+
+
 class Bench:
     def __init__(self, root, resolv_conf=None, able=True):
+        self.images = Images()
         self.recorder = LogEventRecorder()
         self.user_namespaces = UserNamespaces(root, IdRange(IDS, 10 * IDS), IDS)
         context = NodeContext(node_name="n", root_dir=root, resolv_conf=resolv_conf, cluster_domain="cluster.local")
         handler = NodeRuntimeHandler(features=NodeRuntimeHandlerFeatures(user_namespaces=able))
         self.configs = PodConfigs(
-            lambda: context, None, None, lambda _: "", self.recorder, Timeline(), None, None, RuntimeClasses(None),
-            lambda: ObjectReference(kind="Node", name="n", uid="n"), self.user_namespaces, lambda: (handler,),
-            None,
+            lambda: context, None, self.images, lambda _: "", self.recorder, Timeline(), None, None,
+            RuntimeClasses(None), lambda: ObjectReference(kind="Node", name="n", uid="n"), self.user_namespaces,
+            lambda: (handler,), None,
         )
 
     def events(self):
@@ -77,3 +99,21 @@ async def test_a_runtime_without_user_namespaces_gets_no_ids(tmp_path):
     with pytest.raises(SandboxConfigError):
         await bench.configs.runtime_handler(make(host_users=False))
     assert bench.user_namespaces.holders() == frozenset()
+
+
+async def test_a_container_gets_the_images_of_the_volumes_that_it_mounts(tmp_path):
+    bench = Bench(tmp_path)
+    sources = {"tools": ImageVolumeSource(reference="tools:1", pull_policy="Always"),
+               "other": ImageVolumeSource(reference="other:1")}  # fmt: skip
+    main = Container(name="c", image="app:1", volume_mounts=(VolumeMount(name="tools", mount_path="/t"),))
+    pod = make(containers=(main,), volumes=tuple(Volume(name=name, image=of) for name, of in sources.items()))
+    item = ContainerToStart(ContainerKind.REGULAR, main)
+    found = await bench.configs.image(pod, item, cri.PodSandboxConfig(), "kata")
+    assert (found.image_ref, found.uid) == ("sha256:app:1", 7)
+    assert dict(found.volumes) == {
+        "tools": cri.ImageSpec(image="sha256:tools:1", user_specified_image="tools:1", runtime_handler="kata")
+    }
+    assert bench.images.asked == [("spec.containers{c}", "app:1", ""), ("", "tools:1", "Always")]
+    bench.images.missing = ("tools:1",)
+    failed = await bench.configs.image(pod, item, cri.PodSandboxConfig(), "")
+    assert isinstance(failed, ImageError) and (failed.reason, str(failed)) == ("ErrImagePull", "no tools:1")

@@ -36,14 +36,15 @@ class House:
 
     def __init__(self):
         self.answers, self.rejected = {}, []
-        self.devices, self.refused = {}, {}
+        self.devices, self.refused, self.later = {}, {}, {}
         self.asked_for_room, self.room = asyncio.Event(), asyncio.Event()
         self.fails = False
 
     def reject(self, pod, rejection):
         self.rejected.append((pod.metadata.name, rejection.reason))
 
-    def admit(self, pod):
+    def admit(self, pod, later):
+        self.later[pod.metadata.name] = sorted(later)
         return self.answers.get(pod.metadata.name)
 
     def needs_devices(self, pod):
@@ -186,6 +187,20 @@ async def test_one_that_waits_for_its_devices_holds_up_nobody():
         assert await bench.next() == ("third", {})
         asked.set()
         assert await bench.next() == ("critical", {"new": "yes"})
+
+
+async def test_those_that_came_before_stand_in_front():
+    async with running() as bench:
+        names = ("first", "second", "third")
+        bench.house.devices |= {name: asyncio.Event() for name in names}
+        for name in names:
+            bench.tell(PodOp.ADD, make(name))
+        bench.tell(PodOp.ADD, make("plain"))
+        assert await bench.next() == ("plain", {})
+        for name in ("second", "first", "third"):
+            bench.house.devices[name].set()
+            assert await bench.next() == (name, {})
+        assert bench.house.later == {"plain": [], "second": ["third"], "first": ["third"], "third": []}
 
 
 async def test_one_that_gets_no_devices_is_rejected():

@@ -43,7 +43,7 @@ async def test_a_room_that_fails_is_told_about_and_spares_the_others(
         told.append(matter())
 
     upkeep = Upkeep(
-        lambda _: None, preemptor(), StatusManager(None, PodManager()), LogEventRecorder(), None,
+        lambda _pod, _later: None, preemptor(), StatusManager(None, PodManager()), LogEventRecorder(), None,
         [Tidier("broken", fails), Tidier("fine", works)], lambda: 0.0,
     )
     await upkeep.tidy(lambda: {PodUID("a"), PodUID("b")})
@@ -62,7 +62,7 @@ async def test_each_room_is_told_what_matters_when_it_acts() -> None:
         told.append(now())
 
     upkeep = Upkeep(
-        lambda _: None, preemptor(), StatusManager(None, PodManager()), LogEventRecorder(), None,
+        lambda _pod, _later: None, preemptor(), StatusManager(None, PodManager()), LogEventRecorder(), None,
         [Tidier("slow", slow), Tidier("late", late)], lambda: 0.0,
     )
     await upkeep.tidy(lambda: set(matter))

@@ -1,15 +1,20 @@
 """Names, types and labels that dashboards rely on (contract 3.3), as a scraper reads them."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
+import kubelet
 from cri.errors import UnavailableError
-from kubelet.api.types import ObjectMeta, Pod
+from kubelet.api.meta import ContainerKind
+from kubelet.api.types import Container, ObjectMeta, Pod, PodSpec
 from kubelet.metrics import KubeletMetrics, PodCounts, expose, image_size_bucket
 from kubelet.metrics.exposition import PlainCounter, _number
+from kubelet.metrics.observers import RuntimeMetrics, WorkerMetrics
 from kubelet.metrics.operations import operation_type
 from kubelet.timeline import PodTimeline, Span, Stage
 
@@ -173,3 +178,49 @@ def test_pods_with_user_namespaces_are_counted_by_tries_and_failures() -> None:
     found = scraped(metrics.expose())
     assert found["kubelet_started_user_namespaced_pods_total"][1][()] == 3
     assert found["kubelet_started_user_namespaced_pods_errors_total"][1][()] == 1
+
+
+def test_what_rooms_tell_is_counted():
+    metrics = KubeletMetrics()
+    workers, runtime = WorkerMetrics(metrics), RuntimeMetrics(metrics)
+    workers.created(Pod(spec=PodSpec(containers=(Container(name="a"), Container(name="b")))))
+    workers.started(0.1)
+    workers.synced("create", 0.2)
+    workers.restarted(static=True)
+    workers.orphan()
+    runtime.container(ContainerKind.INIT, "")
+    runtime.container(ContainerKind.REGULAR, "CreateContainerError")
+    runtime.terminated(ContainerKind.REGULAR, 137, "OOMKilled")
+    runtime.sandbox("runsc", 0.5, failed=False)
+    runtime.sandbox("", 0.5, failed=True)
+    runtime.pull(600 << 20, 12.0)
+    runtime.cgroup("create", 0.001)
+    told = 3
+    metrics.pleg_discard_events.follow(lambda: told)
+    found = {name: values for name, (_, values) in scraped(metrics.expose()).items()}
+    for name, labels, value in (
+        ("containers_per_pod_count_sum", (), 2), ("pod_worker_start_duration_seconds_count", (), 1),
+        ("pod_worker_duration_seconds_sum", (("operation_type", "create"),), 0.2),
+        ("restarted_pods_total", (("static", "true"),), 1), ("orphaned_runtime_pods_total", (), 1),
+        ("started_containers_total", (("container_type", "init_container"),), 1),
+        ("started_containers_errors_total", (("code", "CreateContainerError"), ("container_type", "container")), 1),
+        ("terminated_containers_total", (
+            ("container_type", "container"), ("exit_code", "137"), ("reason", "OOMKilled")), 1),
+        ("started_pods_total", (), 2), ("started_pods_errors_total", (), 1),
+        ("run_podsandbox_duration_seconds_count", (("runtime_handler", "runsc"),), 1),
+        ("run_podsandbox_errors_total", (("runtime_handler", ""),), 1),
+        ("image_pull_duration_seconds_sum", (("image_size_in_bytes", "500MB-1GB"),), 12.0),
+        ("cgroup_manager_duration_seconds_count", (("operation_type", "create"),), 1),
+    ):
+        assert found[f"kubelet_{name}"][labels] == pytest.approx(value), name
+    assert "kubelet_pleg_discard_events 3" in metrics.expose().decode().splitlines()
+
+
+def test_no_metric_is_shown_that_nobody_sets():
+    """Each attribute of KubeletMetrics is used somewhere: in its own methods, by an observer, or by a room."""
+    root = Path(kubelet.__file__).parent
+    source = "\n".join(file.read_text() for file in sorted(root.rglob("*.py")))
+    declared = set(re.findall(r"self\.(\w+) = (?:self\._)?(?:counter|gauge|histogram|PlainCounter)\(", source))
+    used = r"(\.(inc|set|observe|labels|follow|clear)\b|,\s)"
+    assert len(declared) > 40
+    assert {name for name in declared if not re.search(rf"\b{name}{used}", source)} == set()

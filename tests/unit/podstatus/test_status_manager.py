@@ -516,3 +516,16 @@ async def test_a_probes_verdict_does_not_observe_a_new_version_of_the_pod():
         await world.settle()
         assert world.server.only().status.observed_generation == 3
         assert condition(world.server.only().status, "Ready")[0] == "False"
+
+
+async def test_counters_hear_of_each_end_once_and_of_each_status_that_was_taken():
+    ended, synced = [], []
+    world = World(
+        pod(), on_terminated=lambda *told: ended.append(told), on_synced=synced.append)
+    gone = exited(code=3)
+    for status in (generate(pod(), runtime(gone)), generate(pod(), runtime(gone))):
+        world.manager.set(pod(), status)
+    assert [(kind.value, code) for kind, code, _ in ended] == [("containers", 3)]
+    async with world.running():
+        await world.settle()
+    assert synced == [0.0]

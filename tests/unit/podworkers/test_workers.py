@@ -274,3 +274,42 @@ async def test_workers_are_counted_by_what_they_do_and_for_whom() -> None:
         assert workers.states(lambda uid: uid != "gone") == {
             ("sync", "desired", ""): 1, ("sync", "desired", "true"): 1, ("terminated", "orphan", ""): 1,
             ("terminated", "runtime_only", ""): 1}
+
+
+class Counted:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object]] = []
+
+    def created(self, pod: Pod) -> None:
+        self.told.append(("created", pod.metadata.uid))
+
+    def started(self, seconds: float) -> None:
+        self.told.append(("started", round(seconds, 3)))
+
+    def synced(self, kind: str, seconds: float) -> None:
+        self.told.append(("synced", (kind, round(seconds, 3))))
+
+    def restarted(self, *, static: bool) -> None:
+        self.told.append(("restarted", static))
+
+    def orphan(self) -> None:
+        self.told.append(("orphan", None))
+
+
+async def test_an_observer_hears_of_workers_and_their_steps() -> None:
+    syncer, counted = Recorder(), Counted()
+    workers = PodWorkers(
+        syncer, clock=asyncio.get_running_loop().time, jitter=lambda: 0.0, observer=counted)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(workers.run())
+        await asyncio.sleep(0)
+        syncer.hold = asyncio.Event()
+        workers.update(PodUpdate(UpdateKind.CREATE, make_pod()))
+        await asyncio.sleep(2)
+        syncer.hold.set()
+        await asyncio.sleep(0.5)
+        workers.update(PodUpdate(UpdateKind.KILL, make_pod("lost"), runtime_only=True))
+        await asyncio.sleep(0.5)
+        task.cancel()
+    assert counted.told[:3] == [("created", "u1"), ("started", 0), ("synced", ("create", 2))]
+    assert ("orphan", None) in counted.told and ("synced", ("kill", 0)) in counted.told

@@ -18,7 +18,7 @@ from kubelet.objects.errors import MissingObjectError, ObjectError
 from kubelet.syscalls import RecordingSyscalls
 from kubelet.volumes.content import ContentSource
 from kubelet.volumes.manager import FileWork, VolumeManager
-from kubelet.volumes.types import MountError, UnmountError
+from kubelet.volumes.types import MountedVolume, MountError, UnmountError
 
 pytestmark = pytest.mark.looptime
 P = ParamSpec("P")
@@ -213,6 +213,13 @@ async def test_contents_follow_their_objects(node: Node) -> None:
     await node.manager.mount_pod(make_pod(CONFIG))
     assert (path / "other").read_text() == "new"
     assert [reason for _, reason, _ in node.recorder.events] == ["FailedMount"]
+
+
+async def test_an_image_is_left_to_the_runtime(node: Node) -> None:
+    await node.manager.mount_pod(make_pod({"name": "v", "image": {"reference": "tools:1"}}))
+    assert node.manager.mounted(UID) == {"v": MountedVolume("v", "kubernetes.io/image", Path(), read_only=True)}
+    await node.manager.unmount_pod(UID)
+    assert node.manager.mounted(UID) == {}
 
 
 @pytest.mark.parametrize(
