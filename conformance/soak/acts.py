@@ -68,7 +68,7 @@ class Acts:
             Verb.WRITE_MANIFEST: self._write_manifest, Verb.BREAK_MANIFEST: self._break_manifest,
             Verb.REMOVE_MANIFEST: self._remove_manifest, Verb.DELETE_MIRROR: self._delete_mirror,
             Verb.TAKE_DOWN: self._take_down, Verb.BRING_BACK: self._bring_back,
-            Verb.KILL_LOG_PROCESS: self._kill_log_process, Verb.KILL_CONTAINERD: self._kill_containerd,
+            Verb.KILL_LOG_PROCESS: self._kill_log_process,
         }  # fmt: skip
         try:
             return await doing[step.verb](step)
@@ -277,15 +277,8 @@ class Acts:
                 await asyncio.sleep(0.1)
 
     async def _kill_log_process(self, step: Step) -> str:  # noqa: ARG002 - as every act
-        return await self._kill_first(lambda line: daemon_of(line) == "dockershim.logs")
-
-    async def _kill_containerd(self, step: Step) -> str:  # noqa: ARG002 - as every act
-        """The engine's own: it starts another, and what ran goes on."""
-        return await self._kill_first(lambda line: line.startswith("containerd --config"))
-
-    async def _kill_first(self, wanted: Callable[[str], bool]) -> str:
         for pid, line in processes(self._cluster.node.path("/proc")):
-            if wanted(line):
+            if daemon_of(line) == "dockershim.logs":
                 await self._cluster.node.run(["kill", "-KILL", str(pid)], check=False)
                 return f"process {pid}"
         return "none runs"

@@ -35,7 +35,6 @@ class Verb(StrEnum):
     TAKE_DOWN = "take down"
     BRING_BACK = "bring back"
     KILL_LOG_PROCESS = "kill log process"
-    KILL_CONTAINERD = "kill containerd"
     QUIET = "quiet"
 
 
@@ -50,13 +49,11 @@ class Part(StrEnum):
 
 
 NEEDS_API = frozenset({Verb.CREATE, Verb.EDIT, Verb.DELETE, Verb.STREAM, Verb.DELETE_MIRROR})
-OF_CONTAINERS = frozenset({Verb.KILL_CONTAINER, Verb.KILL_PROCESS, Verb.KILL_SANDBOX, Verb.REMOVE_CONTAINER})
-NEEDS_ENGINE = OF_CONTAINERS | {Verb.KILL_CONTAINERD}
+NEEDS_ENGINE = frozenset({Verb.KILL_CONTAINER, Verb.KILL_PROCESS, Verb.KILL_SANDBOX, Verb.REMOVE_CONTAINER})
 WEIGHTS = {
     Verb.CREATE: 30, Verb.DELETE: 18, Verb.EDIT: 7, Verb.KILL_CONTAINER: 6, Verb.KILL_PROCESS: 5, Verb.KILL_SANDBOX: 3,
     Verb.REMOVE_CONTAINER: 2, Verb.STREAM: 4, Verb.WRITE_MANIFEST: 3, Verb.BREAK_MANIFEST: 1, Verb.REMOVE_MANIFEST: 2,
     Verb.DELETE_MIRROR: 1, Verb.TAKE_DOWN: 5, Verb.KILL_LOG_PROCESS: 2,
-    Verb.KILL_CONTAINERD: 1,
 }  # fmt: skip
 HOW = {
     Part.KUBELET: ("kill", "kill", "term"), Part.DOCKERSHIM: ("kill", "kill", "term"),
@@ -110,7 +107,7 @@ class _World:
         if Part.ENGINE in self.down:
             verbs = [verb for verb in verbs if verb not in NEEDS_ENGINE]
         if not self.pods:
-            without = {Verb.EDIT, Verb.DELETE, Verb.STREAM} | OF_CONTAINERS
+            without = {Verb.EDIT, Verb.DELETE, Verb.STREAM} | NEEDS_ENGINE
             verbs = [verb for verb in verbs if verb not in without]
         if not self.manifests:
             without = {Verb.BREAK_MANIFEST, Verb.REMOVE_MANIFEST, Verb.DELETE_MIRROR}
@@ -186,7 +183,7 @@ def _step(world: _World, at: float, verb: Verb) -> Iterator[Step]:
             yield Step(at, verb, rng.choice(list(world.manifests)))
         case Verb.TAKE_DOWN:
             yield _take_down(world, at)
-        case Verb.KILL_LOG_PROCESS | Verb.KILL_CONTAINERD:
+        case Verb.KILL_LOG_PROCESS:
             yield Step(at, verb)
         case _:
             yield Step(at, verb, rng.choice(list(world.pods)), pick=rng.randrange(12))
