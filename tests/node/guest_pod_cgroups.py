@@ -88,7 +88,7 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
     told["inner"] = {file: (inner / file).read_text().strip() for file in ("memory.max", "hugetlb.2MB.max")}
     await after.remove(PodUID("burstable-1"))
     told["killed_by"] = -await member.wait()
-    told["swept"] = sorted(await after.sweep({PodUID("besteffort-1")}))
+    told["swept"] = sorted(await after.sweep(lambda: {PodUID("besteffort-1")}))
     told["left"] = {path: look(path, driver) for path in every}
     await after.remove(PodUID("besteffort-1"))
     return told
