@@ -274,18 +274,36 @@ async def _open_streams(cluster: Cluster) -> list[str]:
     return found
 
 
+async def _echo(kubectl: Kubectl) -> list[str]:
+    return (await kubectl.run("exec", "box", "-c", "box", "--", "echo", "here")).out.decode().split()
+
+
 async def _until_nothing_is_left(kubectl: Kubectl) -> None:
     await _until(_open_streams, kubectl.cluster, lambda found: not found)
     if kubectl.cluster.agent.kind.runtime == "docker":
         await _until(_left_behind, kubectl, lambda found: not found)
 
 
-@pytest.mark.parametrize("pods", ["podwright"], indirect=True, scope="module")
+@OURS
 async def test_sessions_of_every_kind_whose_client_is_killed_leave_nothing(kubectl: Kubectl) -> None:
     await _until_nothing_is_left(kubectl)
     async with contextlib.AsyncExitStack() as stack:
         for process in await _open_sessions(stack, kubectl):
             process.kill()
+        await _until_nothing_is_left(kubectl)
+
+
+@OURS
+async def test_sessions_whose_kubelet_is_killed_end_and_leave_nothing(pods: Cluster) -> None:
+    """Their clients hear of it, what the sessions ran is gone, and the next kubelet serves new ones."""
+    kubectl = Kubectl(pods, {})
+    async with contextlib.AsyncExitStack() as stack:
+        sessions = await _open_sessions(stack, kubectl)
+        await pods.restart_agent("kubelet", signal.SIGKILL)
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(process.wait() for process in sessions))
+        await pods.wait_node_ready(pods.name)
+        await _until(_echo, kubectl, lambda found: found == ["here"])
         await _until_nothing_is_left(kubectl)
 
 
