@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from kube import Kube, condition, container_status, is_ready, phase, pod, secret, shell, web
+from kube import BUSYBOX, Kube, condition, container_status, is_ready, phase, pod, secret, shell, web
 
 from conformance import builds
 from conformance.agents import DOCKERSHIM_SOCKET
@@ -41,8 +41,12 @@ async def test_pods_run_with_the_peer(agent: str) -> None:
                                 shell("side", "trap 'exit 0' TERM; sleep 1000 & wait", restartPolicy="Always")]),
             pod("ill", shell("main", "sleep 2; touch /tmp/ill; sleep 1000", livenessProbe=alive)),
             pod("broken", shell("main", "exit 1"), restartPolicy="Never"),
-            pod("mapped", shell("main", "cat /proc/self/uid_map /passwords/word", volumeMounts=mounts), volumes=volumes,
+            pod("mapped", shell("main", "cat /proc/self/uid_map /passwords/word; grep -c ' /proc/' /proc/mounts; true",
+                                volumeMounts=mounts, securityContext={"procMount": "Unmasked"}), volumes=volumes,
                 hostUsers=False, restartPolicy="Never"),
+            pod("carries", shell("main", "ls /image/bin/busybox; ! touch /image/x",
+                                 volumeMounts=[{"name": "tools", "mountPath": "/image"}]), restartPolicy="Never",
+                volumes=[{"name": "tools", "image": {"reference": BUSYBOX, "pullPolicy": "Never"}}]),
         )  # fmt: skip
         await kube.until_pod("web", is_ready)
         # CoreDNS starts beside the test.
@@ -55,10 +59,14 @@ async def test_pods_run_with_the_peer(agent: str) -> None:
         runtime = "containerd" if agent.endswith("containerd") else "docker"
         if runtime == "containerd":
             await kube.until_pod("mapped", lambda p: phase(p) == "Succeeded")
-            inside, outside, length, word = (await kube.logs("mapped")).split()
-            assert (inside, length, word) == ("0", "65536", "s3cret")
+            inside, outside, length, word, masks = (await kube.logs("mapped")).split()
+            assert (inside, length, word, masks) == ("0", "65536", "s3cret", "0")
             assert int(outside) >= 65536 and int(outside) % 65536 == 0
+            await kube.until_pod("carries", lambda p: phase(p) == "Succeeded")
+            assert (await kube.logs("carries")).splitlines()[0] == "/image/bin/busybox"
         else:
+            event = await kube.until_event("carries", "Failed")
+            assert "image volumes need" in event.message, event.message
             refused = await kube.until_event("mapped", "FailedCreatePodSandBox")
             text = "can't set `spec.hostUsers: false`, runtime does not support user namespaces"
             assert refused.message == f"Failed to create pod sandbox: {text}"
@@ -67,9 +75,9 @@ async def test_pods_run_with_the_peer(agent: str) -> None:
         node = await kube.get(f"nodes/{cluster.name}")
         assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith(f"{runtime}://")
         assert condition(node, "Ready") == "True"
-        for name in ("web", "ill", "broken", "mapped"):
+        for name in ("web", "ill", "broken", "mapped", "carries"):
             await kube.delete(f"pods/{name}")
-        for name in ("web", "ill", "broken", "mapped"):
+        for name in ("web", "ill", "broken", "mapped", "carries"):
             await kube.until_gone(name)
 
 
