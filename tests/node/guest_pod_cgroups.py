@@ -13,7 +13,7 @@ from typing import Any
 from kubelet.api.codec import convert
 from kubelet.api.meta import PodUID
 from kubelet.api.types import Pod
-from kubelet.cgroups import CgroupDriver, CgroupSettings, CgroupValues, PodCgroups
+from kubelet.cgroups import CgroupDriver, CgroupError, CgroupSettings, CgroupValues, PodCgroups
 
 MOUNT = Path("/sys/fs/cgroup")
 FILES = ("cpu.weight", "cpu.max", "memory.max", "pids.max", "hugetlb.2MB.max", "cgroup.controllers",
@@ -91,6 +91,28 @@ async def main(driver: CgroupDriver) -> dict[str, Any]:
     told["swept"] = sorted(await after.sweep(lambda: {PodUID("besteffort-1")}))
     told["left"] = {path: look(path, driver) for path in every}
     await after.remove(PodUID("besteffort-1"))
+    told["daemons"] = await limit_daemons(after, driver)
+    return told
+
+
+async def limit_daemons(cgroups: PodCgroups, driver: CgroupDriver) -> dict[str, Any]:
+    """A cgroup that somebody else made, as kubeReservedCgroup names one; and what is said of one that is not there."""
+    path = "/daemons.slice" if driver is CgroupDriver.SYSTEMD else "/daemons"
+    if driver is CgroupDriver.SYSTEMD:
+        await asyncio.to_thread(
+            subprocess.run, ["systemd-run", "-q", "--slice=daemons.slice", "--unit=daemon", "sleep", "600"], check=True)
+    else:
+        (MOUNT / "daemons").mkdir()
+    await cgroups.limit_existing(path, CgroupValues(shares=512, memory=2**28, pids=77))
+    told = look(path, driver)
+    if driver is CgroupDriver.SYSTEMD:
+        await asyncio.to_thread(subprocess.run, ["systemctl", "stop", "daemon.service", "daemons.slice"], check=True)
+    else:
+        (MOUNT / "daemons").rmdir()
+    try:
+        await cgroups.limit_existing("/nobody", CgroupValues(shares=2))
+    except CgroupError as error:
+        told["error"] = str(error)
     return told
 
 

@@ -116,7 +116,13 @@ async def test_the_life_of_pods_cgroups(
     assert (told["killed_by"], told["swept"]) == (9, ["guaranteed-1"])
     assert told["left"][paths["burstable"]] == told["left"][paths["guaranteed"]] == {}
     assert told["left"][paths["besteffort"]]["cpu.weight"] == "1"
+    limits = {"cpu.weight": "20", "memory.max": str(2**28), "pids.max": "77"}
+    assert limits.items() <= told["daemons"].items()
+    absent = "/nobody.slice" if driver == "systemd" else "/nobody"
+    assert told["daemons"]["error"].startswith(f"there is no cgroup {absent} ")
     if driver == "systemd":
+        properties = {"CPUWeight": "20", "MemoryMax": str(2**28), "TasksMax": "77"}
+        assert properties.items() <= told["daemons"].items()
         unit = told["made"][paths["guaranteed"]]
         wanted = {
             "ActiveState": "active", "CPUWeight": "5", "CPUQuotaPerSecUSec": "130ms", "MemoryMax": str(64 * MIB),
