@@ -228,6 +228,31 @@ def _last_end(
     return None if same is not None and same.state is not RunState.CREATED else _LOST
 
 
+def with_past(status: PodStatus, before: PodStatus) -> PodStatus:
+    """`status`, made without knowing what was said before, with what `before` tells of how containers ended."""
+    def told(lists: tuple[ContainerStatus, ...], earlier: tuple[ContainerStatus, ...]) -> tuple[ContainerStatus, ...]:
+        known = {one.name: one for one in earlier}
+        return tuple(_with_past(one, known[one.name]) if one.name in known else one for one in lists)
+
+    return msgspec.structs.replace(
+        status,
+        init_container_statuses=told(status.init_container_statuses, before.init_container_statuses),
+        container_statuses=told(status.container_statuses, before.container_statuses),
+        ephemeral_container_statuses=told(status.ephemeral_container_statuses, before.ephemeral_container_statuses),
+    )
+
+
+def _with_past(status: ContainerStatus, before: ContainerStatus) -> ContainerStatus:
+    last = last_termination(status) or last_termination(before)
+    if status.container_id and before.container_id != status.container_id and last_termination(status) is None:
+        was = state_of(before)
+        last = was.terminated or last or (_LOST if was.running else None)
+    return msgspec.structs.replace(
+        status, restart_count=max(status.restart_count, before.restart_count),
+        last_state=ContainerState(terminated=last) if last else status.last_state,
+    )
+
+
 def _runtime_state(scene: _Scene, found: RuntimeContainer, container_id: str) -> ContainerState:
     match found.state:
         case RunState.RUNNING:

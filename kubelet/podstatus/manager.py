@@ -27,6 +27,7 @@ from kubelet.api.meta import ContainerKind, PodUID, format_time, formatted, is_o
 from kubelet.api.types import Pod, PodStatus
 from kubelet.apiclient import ApiError, ConflictError, InvalidError, NotFoundError, paths
 from kubelet.podstatus import conditions
+from kubelet.podstatus.containers import with_past
 from kubelet.podstatus.generate import with_container_flag
 from kubelet.podstatus.merge import finished_status, illegal_transition, merged, normalized, same_for_us
 from kubelet.podstatus.patch import status_patch
@@ -90,6 +91,8 @@ class _Entry:
     contested: bool = False
     """What the API server had after our last write is not what we wrote: somebody else did meanwhile, such as the agent
     before us, whose last write was still under way. Tried again at once, then with each pass."""
+    knows_its_past: bool = True
+    """False for a static pod met before its mirror, which tells what an agent before us said of its containers."""
     withheld: bool = False
     """The terminal phase was not sent, since containers could still run."""
     gone: bool = False
@@ -211,7 +214,8 @@ class StatusManager:
             observed_generation=generation or None,
         ), old, now))
         if entry is None:
-            entry = self._entries[uid] = _Entry(pod, status, finished=finished)
+            knows_its_past = not is_static(pod) or self._mirror_of(pod) is not None
+            entry = self._entries[uid] = _Entry(pod, status, finished=finished, knows_its_past=knows_its_past)
         else:
             new = not same_for_us(entry.status, status)
             entry.pod, entry.finished = pod, entry.finished or finished
@@ -316,6 +320,10 @@ class StatusManager:
         api = await self._api_pod(uid, entry)
         if api is None:
             return
+        if not entry.knows_its_past:
+            entry.knows_its_past = True
+            if not conditions.is_terminal(api.status.phase):
+                entry.status = with_past(entry.status, api.status)
         version, path = entry.version, paths.pod(api.metadata.namespace, api.metadata.name)
         wanted = merged(entry.pod, api.status, entry.status, could_run=self._could_run(uid), now=self._clock())
         entry.withheld = conditions.is_terminal(entry.status.phase) and not conditions.is_terminal(wanted.phase)

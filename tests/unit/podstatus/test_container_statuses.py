@@ -29,6 +29,7 @@ from kubelet.api.types import (
     VolumeMountStatus,
 )
 from kubelet.podstatus import ProbeFlags
+from kubelet.podstatus.containers import with_past
 from pleg.state import ContainerResources, ContainerUser
 
 CRASH = ("CrashLoopBackOff", "back-off 10s restarting failed container=app pod=p_ns(u1)")
@@ -335,3 +336,22 @@ def test_the_health_of_devices_is_told_of_running_containers():
     health = (ResourceStatus(name="a.b/gpu", resources=(ResourceHealth(resource_id="x", health="Unhealthy"),)),)
     assert only(generate(pod(), runtime(running()), devices={"app": health})).allocated_resources_status == health
     assert only(generate(pod(), runtime(running()), devices={"other": health})).allocated_resources_status == ()
+
+
+CRASHED_ONCE = generate(pod(), runtime(running(restart_count=1), exited(code=3)))
+
+
+@pytest.mark.parametrize(("before", "now", "exit_code", "restarts"), [
+    (CRASHED_ONCE, runtime(running(restart_count=1)), 3, 1),  # the same instance
+    (CRASHED_ONCE, runtime(running(restart_count=2)), 3, 2),  # another one, whose end is still told
+    (generate(pod(), runtime(exited(code=4))), runtime(running(restart_count=1)), 4, 1),
+    (generate(pod(), runtime(running())), runtime(running(restart_count=1)), 137, 1),  # nobody saw its end
+    (generate(pod(), runtime(running())), runtime(running()), None, 0),
+    (generate(pod(), runtime()), runtime(running()), None, 0),
+    (CRASHED_ONCE, runtime(running(restart_count=3), exited(code=7, restart_count=2)), 7, 3),  # the runtime knows
+    (CRASHED_ONCE, runtime(), 3, 1),  # nothing is made yet
+])
+def test_what_was_said_before_tells_how_containers_ended(before, now, exit_code, restarts):
+    found = only(with_past(generate(pod(), now), before))
+    ended = found.last_state.terminated if found.last_state else None
+    assert (ended.exit_code if ended else None, found.restart_count) == (exit_code, restarts)

@@ -301,6 +301,28 @@ async def test_a_mirror_knows_better_than_a_new_agent_when_its_static_pod_began(
         assert world.server.only().status.start_time == format_time(NOW - 900)
 
 
+async def test_a_mirror_tells_a_new_agent_how_containers_of_its_static_pod_ended():
+    """The agent met the pod first, and the runtime knows only the newest container."""
+    static = pod(static=True)
+    world = World()
+    world.pods.put(static)
+    first = generate(pod(), runtime(exited(id="c0", code=3)))
+    second = generate(pod(), runtime(running(id="c1", restart_count=1)), first)
+    async with world.running():
+        world.manager.set(static, generate(static, runtime(running(id="c1", restart_count=0))))
+        world.put(mirror_of(static, status=second))
+        world.manager.pod_changed(world.pods.mirror_of(static))
+        await world.settle()
+        (told,) = world.server.only().status.container_statuses
+        assert told.last_state.terminated.exit_code == 3 and told.restart_count == 1
+        world.manager.set(static, generate(
+            static, runtime(running(id="c2", restart_count=2)), world.manager.previous(static)
+        ))
+        await world.settle()
+        (told,) = world.server.only().status.container_statuses
+    assert told.last_state.terminated.exit_code == 3 and told.restart_count == 2
+
+
 async def test_a_static_pods_status_goes_to_its_mirror_once_there_is_one():
     static = pod(static=True)
     world = World()
