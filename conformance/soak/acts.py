@@ -30,12 +30,15 @@ SHORT_GRACE_SECONDS = 1
 
 class Acts:
     """`on_force` hears the UID of a pod that is deleted without waiting for the node, `on_removed` the node's UID of a
-    pod one of whose containers is removed."""
+    pod one of whose containers is removed; `on_cut_off` that the kubelet was killed while it could not reach the API
+    server."""
 
     def __init__(self, cluster: Cluster, client: ApiClient, group: asyncio.TaskGroup,
-                 on_force: Callable[[str], None], on_removed: Callable[[str], None]) -> None:
+                 on_force: Callable[[str], None], on_removed: Callable[[str], None],
+                 on_cut_off: Callable[[], None]) -> None:
         self._cluster, self._client, self._group = cluster, client, group
-        self._on_force, self._on_removed = on_force, on_removed
+        self._on_force, self._on_removed, self._on_cut_off = on_force, on_removed, on_cut_off
+        self._cuts: set[Part] = set()
         self.engine = Engine(cluster.node.docker_socket)
         self._streams: set[asyncio.Task[None]] = set()
 
@@ -233,13 +236,17 @@ class Acts:
         number = signal.SIGTERM if step.how == "term" else signal.SIGKILL
         cluster = self._cluster
         match Part(step.kind):
-            case Part.KUBELET | Part.DOCKERSHIM:
+            case Part.KUBELET | Part.DOCKERSHIM as part:
+                if part is Part.KUBELET and self._cuts:
+                    self._on_cut_off()
                 await self._end(cluster.agent.processes[step.kind], number)
             case Part.ENGINE if cluster.node.engine_process is not None:
                 await self._end(cluster.node.engine_process, number)
-            case Part.API_SERVER:
+            case Part.API_SERVER as part:
+                self._cuts.add(part)
                 cluster.control_plane.processes["kube-apiserver"].signal(signal.SIGSTOP)
-            case Part.API_WAY:
+            case Part.API_WAY as part:
+                self._cuts.add(part)
                 await cluster.node.run(["iptables", "-w", "-I", "OUTPUT", *self._rule(step.how)])
         return step.how
 
@@ -260,10 +267,12 @@ class Acts:
                 await cluster.agent.start_process(step.kind)
             case Part.ENGINE:
                 await cluster.node.start_engine()
-            case Part.API_SERVER:
+            case Part.API_SERVER as part:
+                self._cuts.discard(part)
                 cluster.control_plane.processes["kube-apiserver"].signal(signal.SIGCONT)
                 await self._until_api_answers()
-            case Part.API_WAY:
+            case Part.API_WAY as part:
+                self._cuts.discard(part)
                 for how in ("drop", "reject"):
                     await cluster.node.run(["iptables", "-w", "-D", "OUTPUT", *self._rule(how)], check=False)
         return "back"

@@ -56,7 +56,8 @@ class Soak:
 
     async def run(self) -> Verdict:
         async with self._cluster.client() as client, asyncio.TaskGroup() as group:
-            acts = Acts(self._cluster, client, group, self._forced.add, self._rules.excuse)
+            acts = Acts(self._cluster, client, group, self._forced.add, self._rules.excuse,
+                        self._rules.expect_late_writes)
             await acts.set_up()
             await acts.warm_up()
             before = await inventory.take(self._cluster.node, acts.engine)

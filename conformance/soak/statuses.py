@@ -5,6 +5,7 @@ versions before: a phase that goes back, a restart count that falls, a container
 contradicts the containers. A watch that was interrupted may miss versions; no rule needs them all.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,8 @@ class _Seen:
     start_time: str = ""
     deleting: bool = False
     excused: bool = False
+    late_writes: int = 0
+    """How many versions may still come from agents that are dead."""
     containers: dict[str, _Container] = field(default_factory=dict)
 
 
@@ -42,12 +45,27 @@ class StatusRules:
 
     def observe(self, pod: Json) -> list[str]:
         """What is wrong with this version of a pod, as sentences that begin with its name and UID."""
-        metadata, status = pod["metadata"], pod.get("status", {})
+        metadata = pod["metadata"]
         seen = self._pods.setdefault(metadata["uid"], _Seen())
+        if seen.late_writes and list(self._problems(copy.deepcopy(seen), pod)):
+            seen.late_writes -= 1  # what is known stays, and the next version is held to it
+            return []
         who = f"{metadata['name']} ({metadata['uid']}, version {metadata.get('resourceVersion', '?')})"
+        return [f"{who}: {problem}" for problem in self._problems(seen, pod)]
+
+    def _problems(self, seen: _Seen, pod: Json) -> Iterator[str]:
+        metadata, status = pod["metadata"], pod.get("status", {})
         seen.excused = runtime_uid(pod) in self._excused
-        return [f"{who}: {problem}" for problem in (*_of_phase(seen, metadata, status), *_of_containers(seen, status),
-                                                    *_of_conditions(pod, status))]
+        yield from _of_phase(seen, metadata, status)
+        yield from _of_containers(seen, status)
+        yield from _of_conditions(pod, status)
+
+    def expect_late_writes(self) -> None:
+        """The agent was killed while the API server could not be reached. Of each pod one write may be under way, and
+        what the dead one's kernel still sends can arrive after its successor's: patches of statuses name a UID and no
+        version, as upstream's do, and the successor writes again."""
+        for seen in self._pods.values():
+            seen.late_writes += 1
 
     def excuse(self, uid: str) -> None:
         """A container of this pod (the node's UID) was removed behind everybody's back. The next one counts from the

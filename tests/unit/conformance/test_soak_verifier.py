@@ -143,6 +143,26 @@ def test_a_pod_whose_container_was_removed_is_excused_of_its_count() -> None:
     assert "has another id" in rules.observe(pod("Running", container(), uid="u2"))[0]
 
 
+def test_one_version_of_a_dead_agent_may_come_late_and_no_more() -> None:
+    rules = StatusRules()
+    newest = pod("Running", container(restarts=3, container_id="ccc"))
+    late = pod("Running", container(restarts=2, container_id="bbb"))
+    assert not rules.observe(newest)
+    rules.expect_late_writes()
+    assert not rules.observe(late)
+    assert not rules.observe(newest)
+    assert "fell from 3 to 2" in rules.observe(late)[0]
+
+
+def test_what_a_dead_agent_said_does_not_stay() -> None:
+    rules = StatusRules()
+    late = pod("Running", container(restarts=2, container_id="bbb"))
+    assert not rules.observe(pod("Running", container(restarts=3, container_id="ccc")))
+    rules.expect_late_writes()
+    assert not rules.observe(late)
+    assert "fell from 3 to 2" in rules.observe(late)[0]
+
+
 def test_init_containers_that_run_again_make_a_pod_pending() -> None:
     again = pod("Pending", container(state="terminated", ready=False))
     again["status"]["initContainerStatuses"] = [container("init", restarts=1, container_id="new", ready=False)]
