@@ -64,21 +64,32 @@ def _cancelled_by(*numbers: signal.Signals) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def main() -> int:
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m conformance.node_e2e", description="Upstream's node suite.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    select = argparse.ArgumentParser(add_help=False)
-    select.add_argument("--label", default=NODE_CONFORMANCE, help=f"ginkgo label filter; default: {NODE_CONFORMANCE}")
-    select.add_argument("--focus", action="append", default=[], metavar="REGEX", help="of the spec's name; repeatable")
-    run_parser = verbs.add_parser("run", parents=[select], help="run specs that have not passed yet")
+    usual = _selection(NODE_CONFORMANCE)
+    run_parser = verbs.add_parser("run", parents=[usual], help="run specs that have not passed yet")
     run_parser.add_argument("--agent", choices=[a for a, k in AGENTS.items() if not k.embedded], default="podwright")
     run_parser.add_argument("--engine", choices=("20.10", "29"), default="29")
     run_parser.add_argument("--procs", type=int, default=6, help="specs at a time")
     run_parser.add_argument("--again", action="store_true", help="run specs that passed before, too")
-    verbs.add_parser("list", parents=[select], help="print the selected specs")
-    report_parser = verbs.add_parser("report", parents=[select], help=f"write {report.TARGET} from all sides' results")
-    report_parser.set_defaults(label="NodeConformance")
-    options = parser.parse_args()
+    verbs.add_parser("list", parents=[usual], help="print the selected specs")
+    verbs.add_parser(
+        "report", parents=[_selection("NodeConformance")], help=f"write {report.TARGET} from all sides' results"
+    )
+    return parser
+
+
+def _selection(label: str) -> argparse.ArgumentParser:
+    """Verbs that share one share its defaults, too."""
+    select = argparse.ArgumentParser(add_help=False)
+    select.add_argument("--label", default=label, help=f"ginkgo label filter; default: {label}")
+    select.add_argument("--focus", action="append", default=[], metavar="REGEX", help="of the spec's name; repeatable")
+    return select
+
+
+def main() -> int:
+    options = arguments().parse_args()
     try:
         if options.verb == "run":
             return asyncio.run(run(options))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.node_e2e import busybox, report, suite, systemd
+from conformance.node_e2e.__main__ import NODE_CONFORMANCE, arguments
 from conformance.node_e2e.results import Result, Store, parse_report
 
 
@@ -23,6 +24,13 @@ def spec(name: str, state: str, **more: object) -> dict[str, object]:
 
 def document(*specs: dict[str, object]) -> str:
     return json.dumps([{"SpecReports": specs}])
+
+
+@pytest.mark.parametrize(("verb", "label"), [
+    ("run", NODE_CONFORMANCE), ("list", NODE_CONFORMANCE), ("report", "NodeConformance"),
+])
+def test_each_verb_selects_what_its_help_says(verb: str, label: str) -> None:
+    assert arguments().parse_args([verb]).label == label
 
 
 def test_specs_that_a_filter_left_out_are_no_results() -> None:
