@@ -6,11 +6,10 @@ types and labels, on the four pages of metrics. The names are what the upstream 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kube import Kube, is_ready, of_peer, pod, shell
+from kube import Kube, of_peer
 from prometheus_client.parser import text_string_to_metric_families
+from watched import raw, watched_pod
 
-LOOP = "i=0; while :; do echo line $i; echo x >>/scratch/file; i=$((i+1)); usleep 100000; done"
-READY = {"exec": {"command": ["true"]}, "periodSeconds": 1}
 HTTP = ("method", "path", "server_type", "long_running")
 OF_CONTAINER = ("container", "id", "image", "name", "namespace", "pod")
 
@@ -110,19 +109,6 @@ PAGES: Mapping[str, Mapping[str, Family]] = {
         "cadvisor_version_info": gauge("kernelVersion", "osVersion"),
     },
 }
-
-
-async def watched_pod(kube: Kube) -> None:
-    """Uses processor, memory, network, disk, a volume, a probe and logs."""
-    container = shell("box", LOOP, readinessProbe=READY, volumeMounts=[{"name": "scratch", "mountPath": "/scratch"}],
-                      resources={"limits": {"cpu": "200m", "memory": "64Mi"}})
-    await kube.apply(pod("watched", container, volumes=[{"name": "scratch", "emptyDir": {}}]))
-    await kube.until_pod("watched", is_ready)
-
-
-async def raw(kube: Kube, path: str) -> str:
-    node = kube.cluster.name
-    return (await kube.cluster.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/{path}")).stdout
 
 
 async def test_families_are_those_that_dashboards_ask_for(kube: Kube) -> None:

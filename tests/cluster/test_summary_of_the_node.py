@@ -3,23 +3,8 @@
 import json
 from typing import Any
 
-from kube import Kube, is_ready, of_peer, pod, shell
-
-LOOP = "i=0; while :; do echo line $i; echo x >>/scratch/file; i=$((i+1)); usleep 100000; done"
-READY = {"exec": {"command": ["true"]}, "periodSeconds": 1}
-
-
-async def watched_pod(kube: Kube) -> None:
-    """Uses processor, memory, network, disk, a volume, a probe and logs."""
-    container = shell("box", LOOP, readinessProbe=READY, volumeMounts=[{"name": "scratch", "mountPath": "/scratch"}],
-                      resources={"limits": {"cpu": "200m", "memory": "64Mi"}})
-    await kube.apply(pod("watched", container, volumes=[{"name": "scratch", "emptyDir": {}}]))
-    await kube.until_pod("watched", is_ready)
-
-
-async def raw(kube: Kube, path: str) -> str:
-    node = kube.cluster.name
-    return (await kube.cluster.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/{path}")).stdout
+from kube import Kube, of_peer
+from watched import raw, watched_pod
 
 
 async def test_the_summary_has_every_figure_that_a_node_can_give(kube: Kube) -> None:
