@@ -7,6 +7,7 @@ the API server cannot be had and say so.
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from cri.client import ImageClient, RuntimeClient
@@ -31,7 +32,7 @@ from kubelet.allocation.conditions import ResizeConditions
 from kubelet.allocation.manager import Allocations
 from kubelet.api import quantity
 from kubelet.api.meta import ContainerKind, PodUID, is_static, parse_time, pod_uid
-from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements, ResourceStatus
+from kubelet.api.types import Node, Pod, Quantity, ResourceRequirements
 from kubelet.apiclient import ApiClient, Reflector, paths
 from kubelet.backoff import Backoff
 from kubelet.certificates import ClientIdentity
@@ -139,6 +140,7 @@ class Agent:
         """`pod_ids`: ids of the host for pods with user namespaces of their own."""
         self.host = host
         self.options, self.node_name, self.clients, self.metrics = options, node_name, clients, metrics
+        self.runtime_metrics = RuntimeMetrics(metrics)
         self.root_dir = Path(options.flags.root_dir)
         self.user_namespaces = UserNamespaces(self.root_dir, pod_ids, ids_per_pod(options.config))
         self.started_at = time.time()
@@ -189,9 +191,6 @@ class Agent:
                 metrics.device_plugin_alloc_duration_seconds.labels(resource).observe(seconds),
         ))
 
-    def _device_statuses(self, pod: Pod) -> Mapping[str, tuple[ResourceStatus, ...]]:
-        return device_statuses(self.devices, pod)
-
     def _make_node(self) -> None:
         """The node itself: what it is, how it does, and the cgroups that it lends to pods."""
         clients = self.clients
@@ -216,7 +215,7 @@ class Agent:
             self.node.node_uid,
         )
         self.cgroups = PodCgroups(
-            cgroup_settings(self.options.config, self.host), observe=RuntimeMetrics(self.metrics).cgroup)
+            cgroup_settings(self.options.config, self.host), observe=self.runtime_metrics.cgroup)
         self.enforcer = AllocatableEnforcer(
             enforcement(self.options.config), self.cgroups, self.recorder, lambda: self.node.reference
         )
@@ -260,7 +259,7 @@ class Agent:
             clients.images, self.recorder, root_dir=self.root_dir, qps=config.registry_pull_qps,
             burst=config.registry_burst,
             parallel=1 if config.serialize_image_pulls else config.max_parallel_image_pulls,
-            on_pulled=self.pulled.note, on_pull=RuntimeMetrics(self.metrics).pull,
+            on_pulled=self.pulled.note, on_pull=self.runtime_metrics.pull,
             providers=credential_providers(self.options, clients.api, self.tokens, self.metrics),
         )
         self.probes = PodProbes(
@@ -271,14 +270,14 @@ class Agent:
             clients.api, self.pods,
             could_have_running_containers=lambda uid: self.workers.could_have_running_containers(uid),  # noqa: PLW0108 - made later
             acknowledged=self._acknowledged, on_synced=self.metrics.pod_status_sync_duration_seconds.observe,
-            on_terminated=RuntimeMetrics(self.metrics).terminated,
+            on_terminated=self.runtime_metrics.terminated,
         )
         self.statuses = PodStatuses(
             self.status_manager, self.probes.flags, self.node.host_ips, self._runtime_name, self.timeline,
             self._recursive_read_only, self.recorder, resize_conditions=self.allocations.conditions.of,
             actuated=self.actuated.get, stop_signals=gates.enabled("ContainerStopSignals", config.feature_gates),
-            devices=self._device_statuses if gates.enabled("ResourceHealthStatus", config.feature_gates)
-            else lambda _: {},
+            devices=partial(device_statuses, self.devices)
+            if gates.enabled("ResourceHealthStatus", config.feature_gates) else lambda _: {},
         )
 
     def _make_workers(self) -> None:
@@ -296,7 +295,7 @@ class Agent:
         )
         starter = Starter(
             clients.runtime, configs, killer, self.recorder, self.timeline, Path(config.pod_logs_dir),
-            CONTAINER_LOGS_DIR, on_size=self._note_size, on_start=RuntimeMetrics(self.metrics).container,
+            CONTAINER_LOGS_DIR, on_size=self._note_size, on_start=self.runtime_metrics.container,
             on_fallback=fallback,
         )
         reduced = gates.enabled("ReduceDefaultCrashLoopBackOffDecay", config.feature_gates)
@@ -308,7 +307,7 @@ class Agent:
             clients.runtime, configs, configs, starter, killer,
             CrashBackoff(self.crash_backoff, self.recorder, time.monotonic, time.time), self.recorder, self.timeline,
             resizer=Resizer(clients.runtime, self.cgroups, configs, self.actuated, self.allocations.save),
-            on_user_namespace=self.metrics.user_namespace, observer=RuntimeMetrics(self.metrics),
+            on_user_namespace=self.metrics.user_namespace, observer=self.runtime_metrics,
         )
         self.mirrors: MirrorKeeper | NoMirrors = NoMirrors()
         if clients.api is not None:

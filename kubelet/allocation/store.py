@@ -8,7 +8,6 @@ understood is as good as none: pods are then taken for what their specs say.
 
 import asyncio
 import logging
-import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from kubelet.allocation.resources import PodResources
 from kubelet.api.meta import PodUID
 from kubelet.api.types import ResourceRequirements
 from kubelet.fnv import fnv1a_32
+from kubelet.wholefile import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -109,14 +109,4 @@ def _read(path: Path) -> dict[PodUID, PodResources]:
 def _write(path: Path, pods: dict[PodUID, PodResources]) -> None:
     data = msgspec.json.encode(_Data({str(uid): resources for uid, resources in pods.items()})).decode()
     content = msgspec.json.encode(_File(data, checksum(data)))
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    replace_file(path, content)

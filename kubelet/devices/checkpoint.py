@@ -7,7 +7,6 @@ The checksum is the FNV-1a hash of what Go's spew prints of Data, where a list t
 Sources: cm/devicemanager/checkpoint/checkpoint.go, checkpointmanager/checksum, apimachinery/pkg/util/dump.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import msgspec
 from kubelet.api.meta import PodUID
 from kubelet.devices.ledger import Allocation, Entry
 from kubelet.fnv import fnv1a_32
+from kubelet.wholefile import replace_file
 
 FILE_NAME = "kubelet_internal_checkpoint"
 
@@ -125,15 +125,5 @@ def read(path: Path) -> Checkpoint | None:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Temp, fsync, rename. Raises OSError; blocking."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(encode(checkpoint))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    """Raises OSError; blocking."""
+    replace_file(path, encode(checkpoint))

@@ -9,12 +9,14 @@ import logging
 import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
 
+from kubelet.grpcsocket import serve
 from kubelet.resources import is_extended_resource
 
 logger = logging.getLogger(__name__)
@@ -60,26 +62,15 @@ class RegistrationServer:
 
     async def run(self) -> None:
         """Serve until cancelled. A socket that cannot be had costs the node its devices, and nothing else."""
-        server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
         handler = grpc.unary_unary_rpc_method_handler(
             self._answer, request_deserializer=_request, response_serializer=_response)
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(f"{VERSION}.Registration", {"Register": handler}),))
+        service = grpc.method_handlers_generic_handler(f"{VERSION}.Registration", {"Register": handler})
         try:
-            await asyncio.to_thread(prepare, self.directory)
-            server.add_insecure_port(f"unix:{self.directory / SOCKET_NAME}")
-            await server.start()
+            await serve(self.directory / SOCKET_NAME, [service], partial(prepare, self.directory), self.settled)
         except (OSError, RuntimeError) as error:
             self.problem = ("device registration error: device plugin registration gRPC server failed and no device "
                             f"plugins can register: {error}")
             logger.error("%s", self.problem)
-            return
-        finally:
-            self.settled.set()
-        try:
-            await server.wait_for_termination()
-        finally:
-            await server.stop(None)
 
     async def _answer(self, request: Registration, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         try:

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from cri.cgroup_stats import parse_number
 from kubelet.eviction.signals import Observation, Observations, Signal
 from kubelet.eviction.thresholds import Threshold, met
 
 POLL_SECONDS = 1.0
-UNLIMITED = 2**62
-"""A v1 limit that is none is somewhat below 2**63, by the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +92,9 @@ def read_group(directory: Path) -> Group | None:
 def _limit(directory: Path) -> int | None:
     for name in ("memory.limit_in_bytes", "memory.max"):
         try:
-            text = (directory / name).read_text().strip()
+            return parse_number((directory / name).read_text())
         except OSError:
             continue
-        return int(text) if text != "max" and int(text) < UNLIMITED else None
     return None
 
 

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import grpc
 import grpc.aio
 
 from kubelet.api.types import Pod
+from kubelet.grpcsocket import serve
 
 if TYPE_CHECKING:
     from kubelet.podresources.answers import Devices
@@ -66,26 +68,18 @@ class PodResourcesServer:
 
     async def run(self) -> None:
         """Serve until cancelled. A socket that cannot be had costs the node this API, and nothing else."""
-        server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
-        for version, methods in (("v1", ("List", "Get", "GetAllocatableResources")), ("v1alpha1", ("List",))):
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
+        services = [
+            grpc.method_handlers_generic_handler(
                 f"{version}.PodResourcesLister",
                 {name: grpc.unary_unary_rpc_method_handler(self._method(version, name)) for name in methods},
-            ),))
+            )
+            for version, methods in (("v1", ("List", "Get", "GetAllocatableResources")), ("v1alpha1", ("List",)))
+        ]
         socket = self.directory / SOCKET_NAME
         try:
-            await asyncio.to_thread(_prepare, socket)
-            server.add_insecure_port(f"unix:{socket}")
-            await server.start()
+            await serve(socket, services, partial(_prepare, socket), self.settled)
         except (OSError, RuntimeError) as error:
             logger.error("Failed to create listener for podResources endpoint path=%s error=%s", socket, error)
-            return
-        finally:
-            self.settled.set()
-        try:
-            await server.wait_for_termination()
-        finally:
-            await server.stop(None)
 
     def _method(self, version: str, name: str) -> Callable[[bytes, Any], Any]:
         async def answer(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:

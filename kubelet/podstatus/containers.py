@@ -219,13 +219,17 @@ def _last_end(
     its end, or its engine was killed before it wrote down that it had started it. Upstream says nothing of such a one,
     and shows a pod that ran as Pending while its successor is not started yet.
     """
-    before, known = state_of(old), last_termination(old)
-    if before.terminated is not None and (old.container_id != container_id or found.state is RunState.CREATED):
-        return before.terminated
-    if known is not None or before.running is None:
-        return known
+    another = old.container_id != container_id or found.state is RunState.CREATED
+    told = _told_end(old, another)
+    if told is not None or state_of(old).running is None:
+        return told
     same = scene.runtime.container_by_id(old.container_id.partition("://")[2])
     return None if same is not None and same.state is not RunState.CREATED else _LOST
+
+
+def _told_end(before: ContainerStatus, another: bool) -> ContainerStateTerminated | None:
+    """How the last instance before this one is said to have ended; `another`: what is shown as the state was that."""
+    return (state_of(before).terminated if another else None) or last_termination(before)
 
 
 def with_past(status: PodStatus, before: PodStatus) -> PodStatus:
@@ -243,10 +247,9 @@ def with_past(status: PodStatus, before: PodStatus) -> PodStatus:
 
 
 def _with_past(status: ContainerStatus, before: ContainerStatus) -> ContainerStatus:
-    last = last_termination(status) or last_termination(before)
-    if status.container_id and before.container_id != status.container_id and last_termination(status) is None:
-        was = state_of(before)
-        last = was.terminated or last or (_LOST if was.running else None)
+    another = bool(status.container_id) and before.container_id != status.container_id
+    lost = _LOST if another and state_of(before).running else None
+    last = last_termination(status) or _told_end(before, another) or lost
     return msgspec.structs.replace(
         status, restart_count=max(status.restart_count, before.restart_count),
         last_state=ContainerState(terminated=last) if last else status.last_state,

@@ -14,7 +14,7 @@ import psutil
 from cri.cgroup_stats import CgroupStats, parse_flat, parse_pressure
 from cri.cgroup_stats import read as read_cgroup
 from kubelet.cgroups import CgroupError, CgroupTree, detect_tree
-from kubelet.eviction.memory import MemoryFiles
+from kubelet.eviction.memory import MemoryFiles, read_table
 from kubelet.eviction.signals import Signal
 
 RUNTIMES = frozenset({"dockerd", "containerd", "crio"})
@@ -57,8 +57,7 @@ class NodeUsage:
         found = self._cgroup("/") or CgroupStats()
         memory, proc = MemoryFiles(self._host).observe()[Signal.MEMORY], self._host / "proc"
         faults = parse_flat(_text(proc / "vmstat"))
-        info = {name: int(rest.split()[0]) << 10 for name, _, rest in (
-            line.partition(":") for line in _text(proc / "meminfo").splitlines()) if rest.split()}
+        info = {name: number << 10 for name, number in read_table(proc / "meminfo").items()}
         pressure = found.pressure or {
             kind: lines for kind in ("cpu", "memory", "io")
             if (lines := parse_pressure(_text(proc / "pressure" / kind)))}
